@@ -1,0 +1,235 @@
+//! Who calls the API: bearer tokens of Clerk or any OIDC issuer, verified against its JWKS.
+//!
+//! RS256 and ES256 only, whatever a token's header says. The key set is fetched at the first token, and again when a token names
+//! a key that is not in it, once a minute at most: a flood of invented key ids costs one fetch.
+
+use crate::config::{ConfigError, Settings, https_or_loopback};
+use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, JwkSet};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use serde::Deserialize;
+use serde_json::Value;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+use tokio::sync::RwLock;
+
+const REFETCH_SECONDS_MIN: u64 = 60;
+const FETCH_SECONDS_MAX: u64 = 5;
+const KEY_SET_BYTES_MAX: usize = 256 * 1024;
+
+/// Why a token was refused. The caller learns no more than "unauthorized".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No `Authorization: Bearer …`.
+    #[error("there is no bearer token")]
+    Missing,
+    /// No JWT, or one that is not valid here and now.
+    #[error("the bearer token is not valid")]
+    Invalid,
+    /// The issuer's keys cannot be fetched: nobody can be let in.
+    #[error("the issuer's keys cannot be fetched")]
+    KeysUnavailable,
+}
+
+/// Who calls, for which organization.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The user.
+    pub subject: String,
+    /// `o.id` (Clerk's second token format), else `org_id` (its first), else the user's own id: a personal workspace.
+    pub organization: String,
+    /// `o.rol`, else `org_role`, without Clerk's `org:` prefix; absent in a personal workspace.
+    pub role: Option<String>,
+}
+
+impl Caller {
+    /// Whether this role may write to customers. Roles that are not known may not.
+    pub fn may_send(&self) -> bool {
+        const MAY: [&str; 6] = ["owner", "admin", "member", "basic_member", "agent", "manager"];
+        self.role.as_deref().is_none_or(|role| MAY.contains(&role))
+    }
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    sub: String,
+    org_id: Option<String>,
+    org_role: Option<String>,
+    o: Option<Value>,
+}
+
+/// Verifies tokens: `AUTH_ISSUER`, `AUTH_JWKS_URL`, `AUTH_AUDIENCE`.
+pub struct Verifier {
+    issuer: String,
+    audience: Option<String>,
+    jwks_url: url::Url,
+    http: OnceLock<reqwest::Client>,
+    keys: RwLock<Option<Keys>>,
+}
+
+struct Keys {
+    set: JwkSet,
+    fetched: Instant,
+}
+
+impl Verifier {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// Missing or malformed.
+    pub fn from_settings(settings: &Settings) -> Result<Self, ConfigError> {
+        let issuer = settings.required("AUTH_ISSUER")?;
+        https_or_loopback("AUTH_ISSUER", issuer)?;
+        let jwks_url = settings.optional("AUTH_JWKS_URL").map_or_else(
+            || format!("{}/.well-known/jwks.json", issuer.trim_end_matches('/')),
+            str::to_owned,
+        );
+        Ok(Self {
+            issuer: issuer.to_owned(),
+            audience: settings.optional("AUTH_AUDIENCE").map(str::to_owned),
+            jwks_url: https_or_loopback("AUTH_JWKS_URL", &jwks_url)?,
+            http: OnceLock::new(),
+            keys: RwLock::new(None),
+        })
+    }
+
+    /// Verifies an `Authorization` header.
+    ///
+    /// # Errors
+    /// A [`Refusal`].
+    pub async fn verify(&self, authorization: Option<&str>) -> Result<Caller, Refusal> {
+        let (scheme, token) = authorization.and_then(|text| text.split_once(' ')).ok_or(Refusal::Missing)?;
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(Refusal::Missing);
+        }
+        let token = token.trim();
+        let header = decode_header(token).map_err(|_| Refusal::Invalid)?;
+        if !matches!(header.alg, Algorithm::RS256 | Algorithm::ES256) {
+            return Err(Refusal::Invalid);
+        }
+        let jwk = self.key(header.kid.as_deref()).await?;
+        let fits = matches!(
+            (&jwk.algorithm, header.alg),
+            (AlgorithmParameters::RSA(_), Algorithm::RS256) | (AlgorithmParameters::EllipticCurve(_), Algorithm::ES256)
+        );
+        if !fits {
+            return Err(Refusal::Invalid);
+        }
+        let key = DecodingKey::from_jwk(&jwk).map_err(|_| Refusal::Invalid)?;
+        let mut validation = Validation::new(header.alg);
+        validation.set_required_spec_claims(&["exp", "iss", "sub"]);
+        validation.set_issuer(&[&self.issuer]);
+        validation.validate_nbf = true;
+        validation.leeway = 30;
+        match &self.audience {
+            Some(audience) => {
+                validation.set_audience(&[audience]);
+                validation.required_spec_claims.insert("aud".to_owned());
+            }
+            None => validation.validate_aud = false,
+        }
+        let claims = decode::<Claims>(token, &key, &validation).map_err(|_| Refusal::Invalid)?.claims;
+        Ok(caller(claims))
+    }
+
+    async fn key(&self, kid: Option<&str>) -> Result<Jwk, Refusal> {
+        if let Some(keys) = self.keys.read().await.as_ref() {
+            if let Some(jwk) = find(&keys.set, kid) {
+                return Ok(jwk);
+            }
+            if keys.fetched.elapsed() < Duration::from_secs(REFETCH_SECONDS_MIN) {
+                return Err(Refusal::Invalid);
+            }
+        }
+        let mut keys = self.keys.write().await;
+        let stale = keys.as_ref().is_none_or(|keys| keys.fetched.elapsed() >= Duration::from_secs(REFETCH_SECONDS_MIN));
+        if stale {
+            match self.fetch().await {
+                Some(set) => *keys = Some(Keys { set, fetched: Instant::now() }),
+                None => {
+                    tracing::error!("JWKS could not be fetched from AUTH_JWKS_URL");
+                    match keys.as_mut() {
+                        Some(keys) => keys.fetched = Instant::now(), // the known keys stay good
+                        None => return Err(Refusal::KeysUnavailable),
+                    }
+                }
+            }
+        }
+        keys.as_ref().and_then(|keys| find(&keys.set, kid)).ok_or(Refusal::Invalid)
+    }
+
+    async fn fetch(&self) -> Option<JwkSet> {
+        let http = self.http.get_or_init(|| {
+            reqwest::Client::builder()
+                .tls_backend_preconfigured(crate::tls::client_config(&[]))
+                .no_proxy()
+                .redirect(reqwest::redirect::Policy::none())
+                .timeout(Duration::from_secs(FETCH_SECONDS_MAX))
+                .build()
+                .expect("nothing in these options depends on the environment")
+        });
+        let mut response = http.get(self.jwks_url.clone()).send().await.ok()?.error_for_status().ok()?;
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.ok()? {
+            if body.len() + chunk.len() > KEY_SET_BYTES_MAX {
+                return None;
+            }
+            body.extend_from_slice(&chunk);
+        }
+        // keys of kinds that we do not know must not hide those that we do
+        let value: Value = serde_json::from_slice(&body).ok()?;
+        let keys = value["keys"].as_array()?.iter().filter_map(|key| serde_json::from_value(key.clone()).ok()).collect();
+        Some(JwkSet { keys })
+    }
+}
+
+fn find(set: &JwkSet, kid: Option<&str>) -> Option<Jwk> {
+    match kid {
+        Some(kid) => set.find(kid).cloned(),
+        None if set.keys.len() == 1 => set.keys.first().cloned(),
+        None => None,
+    }
+}
+
+fn caller(claims: Claims) -> Caller {
+    let nested = |name: &str| claims.o.as_ref().and_then(|o| o[name].as_str()).map(str::to_owned);
+    let role = nested("rol").or(claims.org_role.clone()).map(|role| role.trim_start_matches("org:").to_owned());
+    let organization = nested("id").or(claims.org_id.clone()).unwrap_or_else(|| claims.sub.clone());
+    Caller { subject: claims.sub, organization, role }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn of(claims: Value) -> Caller {
+        caller(serde_json::from_value(claims).unwrap())
+    }
+
+    #[test]
+    fn organizations() {
+        let second = of(json!({"sub": "user_1", "o": {"id": "org_1", "rol": "admin"}, "org_id": "org_2"}));
+        assert_eq!((second.organization.as_str(), second.role.as_deref()), ("org_1", Some("admin")));
+        let first = of(json!({"sub": "user_1", "org_id": "org_2", "org_role": "org:member"}));
+        assert_eq!((first.organization.as_str(), first.role.as_deref()), ("org_2", Some("member")));
+        let personal = of(json!({"sub": "user_1"}));
+        assert_eq!((personal.organization.as_str(), personal.role), ("user_1", None));
+    }
+
+    #[test]
+    fn roles() {
+        for (role, may) in [(None, true), (Some("admin"), true), (Some("member"), true), (Some("viewer"), false), (Some("billing"), false), (Some(""), false)] {
+            let caller = Caller { subject: "u".into(), organization: "o".into(), role: role.map(str::to_owned) };
+            assert_eq!(caller.may_send(), may, "{role:?}");
+        }
+    }
+
+    #[test]
+    fn trust_is_configured_over_https() {
+        let read = |pairs: &[(&str, &str)]| Verifier::from_settings(&Settings::of(pairs)).map(|v| v.jwks_url.to_string());
+        assert_eq!(read(&[("AUTH_ISSUER", "https://i.example/")]).unwrap(), "https://i.example/.well-known/jwks.json");
+        assert!(read(&[("AUTH_ISSUER", "http://i.example")]).is_err());
+        assert!(read(&[("AUTH_ISSUER", "https://i.example"), ("AUTH_JWKS_URL", "http://i.example/keys")]).is_err());
+        assert!(read(&[]).is_err());
+    }
+}

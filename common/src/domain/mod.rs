@@ -1,0 +1,13 @@
+//! The words of the trade, free of I/O: parsed once, typed from there on.
+
+pub mod area_code;
+pub mod destination;
+pub mod keyword;
+pub mod phone_number;
+pub mod segments;
+pub mod status;
+pub mod tier;
+
+pub use keyword::{Keyword, classify};
+pub use phone_number::{Party, PhoneNumber};
+pub use tier::Tier;

@@ -1,0 +1,22 @@
+//! What two or more of Ringspace's functions share.
+//!
+//! - [`domain`]: numbers, keywords, segments, statuses, destinations. No I/O, no wire formats, imports no sibling.
+//! - [`webhook`]: what the carrier sends us and reads from us: signature, form, cXML.
+//! - [`signalwire`]: what we ask of the carrier over REST.
+//! - [`store`]: Postgres, one statement a webhook. Knows nothing of [`signalwire`], nor the reverse: functions join them.
+//! - [`config`]: settings from the environment and one secret, re-read while a function lives.
+//! - [`http`]: the edge of an HTTP function: API Gateway events in, answers and problem documents out.
+//! - [`event`]: the provisioning events of the queue; [`queue`]: SQS.
+//! - [`bearer`]: who calls the API. [`telemetry`]: the log.
+
+pub mod bearer;
+pub mod config;
+pub mod domain;
+pub mod event;
+pub mod http;
+pub mod queue;
+pub mod signalwire;
+pub mod store;
+pub mod telemetry;
+pub mod tls;
+pub mod webhook;

@@ -1,0 +1,127 @@
+//! Postgres. Every operation is one statement in one round trip; the statements are files in `sql/`, each a call of a database
+//! function that the migrations define, and a test prepares every one of them against the migrated schema.
+//!
+//! [`Store::rows`] is the only way to the server. It sends unnamed, typed statements, which work behind a transaction pooler,
+//! and mends what a sleeping Lambda wakes up with: a dead connection costs one new one inside the request.
+
+mod calls;
+mod connect;
+mod error;
+mod inbound;
+mod outbound;
+mod provisioning;
+mod reports;
+
+pub use calls::{CallRoute, CallScript, DialOutcome};
+pub use connect::{DatabaseUrl, Tls};
+pub use error::Error;
+pub use inbound::{Outcome, Recorded};
+pub use outbound::{Begin, Finish, NewMessage};
+pub use provisioning::{Chosen, Configured, Order, ReleaseJob, WorkspaceChange};
+pub use reports::{Report, ReportKind};
+
+use crate::config::{ConfigError, Settings};
+use deadpool_postgres::Pool;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
+
+/// How long a statement may take on a connection that was idle before it is given up for a new one. A statement takes below a
+/// millisecond; a connection that a frozen function woke up with says nothing at all.
+const IDLE_CONNECTION_MAX: Duration = Duration::from_millis(1200);
+
+/// A parameter and its type, which spares the server's answer to the question.
+pub type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
+
+/// The database. Connects at the first statement.
+pub struct Store {
+    pool: Pool,
+    budget: Duration,
+}
+
+impl Store {
+    /// Reads `DATABASE_URL` and `DATABASE_CA`. `budget` is the time that one statement may take, connections and a second try
+    /// included; for a webhook that is what the carrier's 5 seconds leave.
+    ///
+    /// # Errors
+    /// A missing or malformed setting.
+    pub fn from_settings(settings: &Settings, budget: Duration) -> Result<Self, ConfigError> {
+        let url = DatabaseUrl::from_settings(settings, "DATABASE_URL")?;
+        Ok(Self { pool: url.pool(budget), budget })
+    }
+
+    /// Runs a statement and gives its rows. It may run twice, when the first answer was lost: every statement here has one effect
+    /// however often it runs.
+    async fn rows(&self, sql: &'static str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
+        let deadline = Instant::now() + self.budget;
+        match self.attempt(sql, parameters, deadline.min(Instant::now() + IDLE_CONNECTION_MAX.min(self.budget / 2)), deadline).await {
+            Err(error) if error.is_worth_a_second_try() => {
+                tracing::debug!(error = %error, "Database connection replaced");
+                self.pool.retain(|_, _| false);
+                self.attempt(sql, parameters, deadline, deadline).await
+            }
+            result => result,
+        }
+    }
+
+    async fn attempt(
+        &self,
+        sql: &'static str,
+        parameters: &[Parameter<'_>],
+        idle_deadline: Instant,
+        deadline: Instant,
+    ) -> Result<Vec<Row>, Error> {
+        let was_idle = self.pool.status().available > 0;
+        let client = timeout_at(deadline, self.pool.get()).await.map_err(|_| Error::Timeout)??;
+        let deadline = if was_idle { idle_deadline } else { deadline };
+        match timeout_at(deadline, client.query_typed(sql, parameters)).await {
+            Ok(Ok(rows)) => Ok(rows),
+            Ok(Err(error)) => {
+                if error.as_db_error().is_none() {
+                    drop(deadpool_postgres::Object::take(client));
+                }
+                Err(error.into())
+            }
+            Err(_) => {
+                // the statement is still under way on this connection: nobody else may get it
+                drop(deadpool_postgres::Object::take(client));
+                Err(Error::Timeout)
+            }
+        }
+    }
+
+    /// The same for a statement that gives exactly one row.
+    async fn row(&self, sql: &'static str, parameters: &[Parameter<'_>]) -> Result<Row, Error> {
+        let mut rows = self.rows(sql, parameters).await?;
+        match (rows.pop(), rows.is_empty()) {
+            (Some(row), true) => Ok(row),
+            _ => Err(Error::Inconsistent("a statement gave not exactly one row")),
+        }
+    }
+}
+
+/// Every statement, for the test that prepares them.
+#[doc(hidden)]
+pub const STATEMENTS: &[&str] = &[
+    calls::RECORD_INBOUND_CALL,
+    calls::RECORD_DIAL_RESULT,
+    calls::FIND_CALL_SCRIPT,
+    inbound::RECORD_INBOUND_MESSAGE,
+    outbound::BEGIN_OUTBOUND,
+    outbound::FINISH_OUTBOUND,
+    provisioning::APPLY_WORKSPACE_EVENT,
+    provisioning::REQUEST_NUMBER,
+    provisioning::RETRY_ORDER,
+    provisioning::REQUEST_RELEASE,
+    provisioning::LEASE_ORDER,
+    provisioning::SAVE_ORDER,
+    provisioning::CHOOSE_NUMBER,
+    provisioning::RECORD_PURCHASE,
+    provisioning::FIND_RELEASE,
+    provisioning::SAVE_RELEASE,
+    provisioning::RECORD_CAMPAIGN_ORDER,
+    provisioning::RECORD_READINESS,
+    provisioning::PARK_EVENT,
+    reports::RECORD_REPORT,
+];

@@ -1,0 +1,2 @@
+-- store::outbound::finish_outbound
+select finish_outbound($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)

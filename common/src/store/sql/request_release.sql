@@ -1,0 +1,2 @@
+-- store::provisioning::request_release
+select request_release($1, $2)

@@ -1,0 +1,2 @@
+-- store::provisioning::retry_order
+select retry_order($1, $2)

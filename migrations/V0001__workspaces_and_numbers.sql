@@ -1,0 +1,94 @@
+-- Workspaces (tenants) and the numbers that they rent.
+
+create table workspaces (
+    id                    uuid primary key default gen_random_uuid(),
+    name                  text not null,
+    slug                  text not null unique default gen_random_uuid()::text,
+    clerk_organization_id text unique,
+    subscription_tier     text not null default 'starter'
+                          check (subscription_tier in ('starter', 'professional', 'enterprise')),
+    preferred_area_code   text check (preferred_area_code ~ '^[2-9][0-9]{2}$'),
+    number_limit          integer check (number_limit >= 0),
+    is_active             boolean not null default true,
+    event_at              timestamptz,
+    created_at            timestamptz not null default now(),
+    updated_at            timestamptz not null default now()
+);
+comment on column workspaces.clerk_organization_id is 'Clerk organization, or the Clerk user of a personal workspace; what a bearer token is matched with';
+comment on column workspaces.number_limit is 'how many numbers it may have; null: what its tier allows';
+comment on column workspaces.is_active is 'false once it was deleted: nothing is sent, its numbers are suspended';
+comment on column workspaces.event_at is 'when the newest life-cycle event applied here happened; an older one that arrives later changes nothing';
+
+-- Exactly sixteen columns and four indexes besides the key: operators and the product''s guide rely on them. What else is known
+-- of a number stands in tables beside this one.
+create table workspace_phone_numbers (
+    id                  uuid primary key default gen_random_uuid(),
+    workspace_id        uuid not null references workspaces (id),
+    phone_number        text not null check (phone_number ~ '^\+[1-9][0-9]{6,14}$'),
+    phone_number_sid    text,
+    friendly_name       text,
+    capabilities        jsonb not null default '{"voice": true, "sms": true}',
+    voice_url           text,
+    sms_url             text,
+    status_callback_url text,
+    status              text not null default 'active' check (status in ('active', 'suspended', 'released')),
+    number_type         text not null default 'primary' check (number_type in ('primary', 'sales', 'support', 'custom')),
+    monthly_cost_cents  integer not null default 100 check (monthly_cost_cents >= 0),
+    provisioned_at      timestamptz not null default now(),
+    released_at         timestamptz,
+    created_at          timestamptz not null default now(),
+    updated_at          timestamptz not null default now()
+);
+create index workspace_phone_numbers_workspace on workspace_phone_numbers (workspace_id);
+create unique index workspace_phone_numbers_live_number on workspace_phone_numbers (phone_number) where status <> 'released';
+create index workspace_phone_numbers_status on workspace_phone_numbers (status);
+create index workspace_phone_numbers_type on workspace_phone_numbers (number_type);
+
+-- Whether a number may text in the US: it has to be in an approved 10DLC campaign. No row means that nothing is required.
+create table phone_number_readiness (
+    phone_number_id     uuid primary key references workspace_phone_numbers (id),
+    workspace_id        uuid not null references workspaces (id),
+    messaging_readiness text not null default 'pending'
+                        check (messaging_readiness in ('not_required', 'pending', 'ready', 'failed')),
+    reason              text,
+    campaign_order_id   text,
+    updated_at          timestamptz not null default now()
+);
+
+-- What happens when somebody calls the number.
+create table voice_settings (
+    phone_number_id  uuid primary key references workspace_phone_numbers (id),
+    forward_to       text[] not null default '{}',
+    business_hours   jsonb,
+    time_zone        text not null default 'America/Chicago',
+    greeting         text,
+    missed_call_text text,
+    updated_at       timestamptz not null default now()
+);
+comment on column voice_settings.forward_to is 'E.164 numbers that ring at once, ten at most; empty: voicemail answers';
+comment on column voice_settings.business_hours is '{"mon": [["09:00", "17:00"]], …}: outside them voicemail answers; null: always open';
+
+-- Is it open at that moment? A zone or a shape that cannot be read counts as open: a call is better forwarded than lost.
+create function voice_is_open(hours jsonb, zone text, moment timestamptz) returns boolean
+language plpgsql stable as $$
+declare
+    here timestamp;
+begin
+    if hours is null or jsonb_typeof(hours) <> 'object' then
+        return true;
+    end if;
+    here := moment at time zone zone;
+    return exists (
+        select 1
+        from jsonb_array_elements(coalesce(hours -> lower(to_char(here, 'dy')), '[]')) as span
+        where here::time >= (span ->> 0)::time
+          and (here::time < (span ->> 1)::time or span ->> 1 = '24:00'));
+exception when others then
+    return true;
+end $$;
+
+-- What a tier allows when the workspace has no limit of its own.
+create function tier_number_limit(tier text) returns integer
+language sql immutable parallel safe as $$
+    select case tier when 'enterprise' then 10 when 'professional' then 1 else 0 end
+$$;

@@ -1,0 +1,194 @@
+-- Status callbacks: messages, calls, recordings, transcriptions.
+
+-- The order of message statuses: the row holds the highest that was ever reported, so reports may come in any order.
+create function message_status_rank(status text) returns integer
+language sql immutable parallel safe as $$
+    select case status
+        when 'queued' then 1 when 'sending' then 2 when 'sent' then 3 when 'failed' then 4
+        when 'undelivered' then 5 when 'delivered' then 6 when 'read' then 7 else 0 end
+$$;
+
+-- Calls: all ends rank alike, and the first one stays.
+create function call_status_rank(status text) returns integer
+language sql immutable parallel safe as $$
+    select case status
+        when 'queued' then 1 when 'ringing' then 2 when 'in-progress' then 3
+        when 'completed' then 4 when 'busy' then 4 when 'no-answer' then 4 when 'failed' then 4 when 'canceled' then 4
+        else 0 end
+$$;
+
+-- Every report that was ever made, once.
+create table status_reports (
+    id            bigint generated always as identity primary key,
+    workspace_id  uuid not null references workspaces (id),
+    message_id    uuid not null references conversation_messages (id),
+    external_id   text not null,
+    status        text not null,
+    error_code    text,
+    sequence      integer,
+    reported_at   timestamptz,
+    received_at   timestamptz not null default now()
+);
+create unique index status_reports_once on status_reports
+    (message_id, status, coalesce(error_code, ''), coalesce(sequence, -1), external_id);
+
+-- Reports on SIDs that nobody knows (yet).
+create table parked_reports (
+    id           uuid primary key default gen_random_uuid(),
+    kind         text not null check (kind in ('message', 'call', 'recording', 'transcription')),
+    external_id  text not null,
+    report       jsonb not null,
+    received_at  timestamptz not null default now(),
+    adopted_at   timestamptz
+);
+create unique index parked_reports_once on parked_reports (external_id, kind, md5(report::text)) where adopted_at is null;
+
+-- The message that a report is about, its row locked: by our id, when the callback's URL carries it and the SID does not
+-- contradict, else by the SID.
+create function find_reported(p_id uuid, p_sid text) returns conversation_messages
+language plpgsql as $$
+declare
+    found_row conversation_messages;
+begin
+    if p_id is not null then
+        select * into found_row from conversation_messages
+        where id = p_id and (external_id is null or external_id = p_sid) for update;
+        if found then
+            if found_row.external_id is null and not exists (
+                select 1 from conversation_messages
+                where external_id = p_sid and workspace_id = found_row.workspace_id) then
+                update conversation_messages set external_id = p_sid where id = p_id;
+                found_row.external_id := p_sid;
+            end if;
+            return found_row;
+        end if;
+    end if;
+    select * into found_row from conversation_messages where external_id = p_sid order by created_at limit 1 for update;
+    return found_row;
+end $$;
+
+create function apply_message_status(p_message conversation_messages, p_sid text, p_report jsonb)
+returns void language plpgsql as $$
+declare
+    reported text := p_report ->> 'status';
+    code text := p_report ->> 'error_code';
+    old_rank integer := message_status_rank((p_message).status);
+    new_rank integer := message_status_rank(reported);
+begin
+    insert into status_reports (workspace_id, message_id, external_id, status, error_code, sequence, reported_at)
+    values ((p_message).workspace_id, (p_message).id, p_sid, reported, code,
+            (p_report ->> 'sequence')::integer, (p_report ->> 'reported_at')::timestamptz)
+    on conflict do nothing;
+    if (p_message).direction = 'inbound' then
+        return; -- the carrier also reports on what it received; the row is final from the start
+    end if;
+    update conversation_messages m
+    set status = case when new_rank > old_rank then reported else m.status end,
+        error_code = case when new_rank > old_rank then code
+                          when new_rank = old_rank then coalesce(least(m.error_code, code), m.error_code, code)
+                          else m.error_code end,
+        segments = coalesce((p_report ->> 'segments')::integer, m.segments),
+        price = coalesce((p_report ->> 'price')::numeric, m.price),
+        delivered_at = case when reported in ('delivered', 'read') then coalesce(m.delivered_at, now()) else m.delivered_at end,
+        updated_at = now()
+    where m.id = (p_message).id
+      and (new_rank > old_rank
+           or (new_rank = old_rank and new_rank > 0
+               and (coalesce(code, m.error_code) is distinct from m.error_code
+                    or code < m.error_code))
+           or m.segments is distinct from coalesce((p_report ->> 'segments')::integer, m.segments)
+           or m.price is distinct from coalesce((p_report ->> 'price')::numeric, m.price)
+           or (reported = 'delivered' and m.delivered_at is null));
+end $$;
+
+create function apply_call_status(p_message conversation_messages, p_sid text, p_report jsonb)
+returns void language plpgsql as $$
+declare
+    reported text := p_report ->> 'status';
+    old_rank integer := call_status_rank((p_message).status);
+    new_rank integer := call_status_rank(reported);
+begin
+    insert into status_reports (workspace_id, message_id, external_id, status, error_code, sequence, reported_at)
+    values ((p_message).workspace_id, (p_message).id, p_sid, reported, p_report ->> 'error_code',
+            (p_report ->> 'sequence')::integer, (p_report ->> 'reported_at')::timestamptz)
+    on conflict do nothing;
+    update conversation_messages m
+    set status = case when new_rank > old_rank then reported else m.status end,
+        call_duration = coalesce(m.call_duration, (p_report ->> 'duration')::integer),
+        price = coalesce((p_report ->> 'price')::numeric, m.price),
+        updated_at = now()
+    where m.id = (p_message).id
+      and (new_rank > old_rank
+           or (m.call_duration is null and p_report ->> 'duration' is not null)
+           or m.price is distinct from coalesce((p_report ->> 'price')::numeric, m.price));
+end $$;
+
+create function apply_recording(p_message conversation_messages, p_report jsonb)
+returns void language sql as $$
+    update conversation_messages m
+    set call_recording_url = coalesce(m.call_recording_url, p_report ->> 'url'),
+        call_recording_sid = coalesce(m.call_recording_sid, p_report ->> 'recording_sid'),
+        updated_at = now()
+    where m.id = (p_message).id
+      and p_report ->> 'status' = 'completed'
+      and (m.call_recording_url is null or m.call_recording_sid is null and p_report ->> 'recording_sid' is not null)
+$$;
+
+create function apply_transcription(p_message conversation_messages, p_report jsonb)
+returns void language sql as $$
+    update conversation_messages m
+    set call_transcription = p_report ->> 'text',
+        updated_at = now()
+    where m.id = (p_message).id and m.call_transcription is null
+      and p_report ->> 'status' = 'completed' and p_report ->> 'text' <> '';
+    update conversations c
+    set snippet = left(p_report ->> 'text', 160)
+    where c.id = (p_message).conversation_id and c.channel = 'call'
+      and p_report ->> 'status' = 'completed' and p_report ->> 'text' <> ''
+      and c.last_message_at <= (p_message).created_at
+$$;
+
+create function apply_report(p_kind text, p_message conversation_messages, p_sid text, p_report jsonb)
+returns void language plpgsql as $$
+begin
+    case p_kind
+        when 'message' then perform apply_message_status(p_message, p_sid, p_report);
+        when 'call' then perform apply_call_status(p_message, p_sid, p_report);
+        when 'recording' then perform apply_recording(p_message, p_report);
+        when 'transcription' then perform apply_transcription(p_message, p_report);
+    end case;
+end $$;
+
+-- One callback. The SID is locked, so that it cannot be parked while the row that it is about is being written.
+create function record_report(p_kind text, p_id uuid, p_sid text, p_report jsonb) returns text
+language plpgsql as $$
+declare
+    message conversation_messages;
+begin
+    perform pg_advisory_xact_lock(hashtextextended(p_sid, 1));
+    message := find_reported(p_id, p_sid);
+    if (message).id is null and p_kind = 'transcription' and p_report ->> 'recording_sid' is not null then
+        select * into message from conversation_messages
+        where call_recording_sid = p_report ->> 'recording_sid' limit 1 for update;
+    end if;
+    if (message).id is null then
+        insert into parked_reports (kind, external_id, report) values (p_kind, p_sid, p_report) on conflict do nothing;
+        return 'parked';
+    end if;
+    perform apply_report(p_kind, message, p_sid, p_report);
+    return 'recorded';
+end $$;
+
+-- Reports that came before their row: called by whatever gives a row its SID, in that transaction.
+create function adopt_reports(p_sid text) returns void
+language plpgsql as $$
+declare
+    parked parked_reports;
+begin
+    perform pg_advisory_xact_lock(hashtextextended(p_sid, 1));
+    for parked in
+        update parked_reports set adopted_at = now() where external_id = p_sid and adopted_at is null returning *
+    loop
+        perform apply_report(parked.kind, (select find_reported(null, p_sid)), p_sid, parked.report);
+    end loop;
+end $$;

@@ -1,0 +1,60 @@
+-- Calls: what the voice webhook asks while a caller waits.
+
+-- An inbound call, once, and how to answer it.
+create function record_inbound_call(
+    p_id uuid, p_sid text, p_business text, p_customer text, p_status text, p_shared boolean, p_at timestamptz,
+    out outcome text, out workspace_id uuid, out workspace_name text, out message_id uuid,
+    out forward_to text[], out greeting text)
+language plpgsql as $$
+declare
+    number_id uuid;
+    thread conversations;
+begin
+    select o_workspace, o_name, o_number_id into workspace_id, workspace_name, number_id
+    from route_inbound(p_business, p_customer, p_sid, p_shared);
+
+    if workspace_id is null then
+        insert into unrouted_messages (id, external_id, channel, sender_phone, recipient_phone, received_at)
+        values (p_id, p_sid, 'call', p_customer, p_business, p_at)
+        on conflict do nothing
+        returning id into message_id;
+        outcome := case when message_id is null then 'unrouted_duplicate' else 'unrouted' end;
+        return;
+    end if;
+
+    select case when voice_is_open(s.business_hours, s.time_zone, p_at) then s.forward_to else '{}' end, s.greeting
+    into forward_to, greeting
+    from voice_settings s where s.phone_number_id = number_id;
+
+    outcome := 'recorded';
+    thread := lock_conversation(workspace_id, number_id, p_business, p_customer, 'call');
+    insert into conversation_messages as m (
+        id, workspace_id, conversation_id, direction, body, sender_phone, recipient_phone, external_id, status, created_at)
+    values (p_id, workspace_id, (thread).id, 'inbound', '', p_customer, p_business, p_sid, p_status, p_at)
+    on conflict do nothing
+    returning m.id into message_id;
+    if message_id is null then
+        outcome := 'duplicate';
+        select m.id into message_id from conversation_messages m
+        where m.external_id = p_sid and m.workspace_id = record_inbound_call.workspace_id;
+        return;
+    end if;
+    perform touch_conversation_inbound(thread, number_id, '[call]', p_at);
+    perform adopt_reports(p_sid);
+end $$;
+
+-- How the forwarded leg of an inbound call ended, and what voicemail needs when nobody answered.
+create function record_dial_result(p_sid text, p_dial_status text, out workspace_name text, out greeting text)
+language plpgsql as $$
+begin
+    update conversation_messages m
+    set dial_status = coalesce(m.dial_status, p_dial_status), updated_at = now()
+    where m.external_id = p_sid and m.dial_status is null;
+    select w.name, s.greeting into workspace_name, greeting
+    from conversation_messages m
+    join workspaces w on w.id = m.workspace_id
+    join conversations c on c.id = m.conversation_id
+    left join voice_settings s on s.phone_number_id = c.phone_number_id
+    where m.external_id = p_sid
+    limit 1;
+end $$;

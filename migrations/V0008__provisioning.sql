@@ -1,0 +1,255 @@
+-- Numbers are bought by orders. An order is stored before anything is asked of the carrier, and so is the number it chose.
+
+create table provisioning_orders (
+    id                uuid primary key,
+    workspace_id      uuid not null references workspaces (id),
+    origin            text not null check (origin in ('plan', 'request')),
+    state             text not null default 'requested' check (state in (
+                          'requested', 'searching', 'purchasing', 'configuring', 'active', 'retrying', 'needs_attention', 'canceled')),
+    reason            text,
+    attempts          integer not null default 0,
+    next_attempt_at   timestamptz,
+    event_id          text unique,
+    area_code         text,
+    number_type       text not null default 'primary' check (number_type in ('primary', 'sales', 'support', 'custom')),
+    friendly_name     text,
+    phone_number      text,
+    phone_number_sid  text,
+    phone_number_id   uuid references workspace_phone_numbers (id),
+    lease             uuid,
+    leased_until      timestamptz,
+    created_at        timestamptz not null default now(),
+    updated_at        timestamptz not null default now()
+);
+comment on column provisioning_orders.phone_number is 'the number chosen; stored before it is bought, so from then on the carrier''s list is read before anything else';
+comment on column provisioning_orders.lease is 'who works on it; every write names it, so a worker that was overtaken changes nothing';
+create index provisioning_orders_workspace on provisioning_orders (workspace_id, created_at);
+create index provisioning_orders_due on provisioning_orders (next_attempt_at) where state = 'retrying';
+-- Two orders never choose the same number.
+create unique index provisioning_orders_chosen on provisioning_orders (phone_number)
+    where phone_number is not null and state not in ('active', 'canceled');
+-- One plan order at a time for a workspace, whatever is delivered twice.
+create unique index provisioning_orders_plan on provisioning_orders (workspace_id)
+    where origin = 'plan' and state not in ('active', 'canceled');
+
+-- Numbers on their way out: suspended at once, given back when it is time.
+create table phone_number_releases (
+    phone_number_id uuid primary key references workspace_phone_numbers (id),
+    workspace_id    uuid not null references workspaces (id),
+    reason          text not null check (reason in ('plan', 'request')),
+    release_at      timestamptz not null,
+    attempts        integer not null default 0,
+    last_error      text,
+    next_attempt_at timestamptz not null,
+    released_at     timestamptz,
+    created_at      timestamptz not null default now()
+);
+create index phone_number_releases_due on phone_number_releases (next_attempt_at) where released_at is null;
+
+-- Queue records that no retry can cure, kept with the reason.
+create table parked_events (
+    id          uuid primary key default gen_random_uuid(),
+    record_id   text not null unique,
+    reason      text not null,
+    body        text not null,
+    received_at timestamptz not null default now()
+);
+
+-- Suspends every live number of a workspace and fixes when each is released.
+create function suspend_numbers(p_workspace uuid, p_grace_days integer) returns void
+language plpgsql as $$
+begin
+    with stopped as (
+        update workspace_phone_numbers set status = 'suspended', updated_at = now()
+        where workspace_id = p_workspace and status = 'active'
+        returning id)
+    insert into phone_number_releases (phone_number_id, workspace_id, reason, release_at, next_attempt_at)
+    select id, p_workspace, 'plan', now() + make_interval(days => p_grace_days), now() + make_interval(days => p_grace_days)
+    from stopped
+    on conflict (phone_number_id) do nothing;
+    update provisioning_orders
+    set state = 'canceled', reason = 'the workspace no longer has a plan with numbers', updated_at = now()
+    where workspace_id = p_workspace and phone_number is null
+      and state in ('requested', 'searching', 'retrying', 'needs_attention')
+      and (leased_until is null or leased_until < now());
+end $$;
+
+-- Gives back what an upgrade within the grace restores.
+create function restore_numbers(p_workspace uuid) returns void
+language plpgsql as $$
+begin
+    with kept as (
+        delete from phone_number_releases
+        where workspace_id = p_workspace and reason = 'plan' and released_at is null
+        returning phone_number_id)
+    update workspace_phone_numbers n set status = 'active', updated_at = now()
+    from kept where n.id = kept.phone_number_id and n.status = 'suspended';
+end $$;
+
+-- How many numbers a workspace has or has on order.
+create function numbers_held(p_workspace uuid) returns integer
+language sql stable as $$
+    select ((select count(*) from workspace_phone_numbers where workspace_id = p_workspace and status <> 'released')
+          + (select count(*) from provisioning_orders
+             where workspace_id = p_workspace and state not in ('active', 'canceled')
+               and not (state = 'needs_attention' and reason like '%number_limit%')))::integer
+$$;
+
+-- Creates or updates the row of an event's workspace and locks it: the events of one workspace follow each other, so any number
+-- of deliveries have one effect. An event older than one that was applied changes nothing.
+create function upsert_workspace(
+    p_workspace uuid, p_name text, p_slug text, p_owner text, p_tier text, p_area_code text, p_at timestamptz, p_deleted boolean)
+returns workspaces language plpgsql as $$
+declare
+    tenant workspaces;
+    wanted_slug text := p_slug;
+begin
+    if wanted_slug is not null and exists (select 1 from workspaces where slug = wanted_slug and id <> p_workspace) then
+        wanted_slug := wanted_slug || '-' || left(p_workspace::text, 8);
+    end if;
+    insert into workspaces as w (id, name, slug, clerk_organization_id, subscription_tier, preferred_area_code, event_at, is_active)
+    values (p_workspace, coalesce(p_name, p_owner, p_workspace::text), coalesce(wanted_slug, p_workspace::text), p_owner,
+            coalesce(p_tier, 'starter'), p_area_code, p_at, not p_deleted)
+    on conflict (id) do update
+    set name = coalesce(p_name, w.name),
+        slug = coalesce(wanted_slug, w.slug),
+        clerk_organization_id = coalesce(p_owner, w.clerk_organization_id),
+        subscription_tier = coalesce(p_tier, w.subscription_tier),
+        preferred_area_code = coalesce(p_area_code, w.preferred_area_code),
+        is_active = w.is_active and not p_deleted,
+        event_at = coalesce(p_at, w.event_at),
+        updated_at = now()
+    where p_at is null or w.event_at is null or p_at >= w.event_at;
+    select * into tenant from workspaces where id = p_workspace for update;
+    return tenant;
+end $$;
+
+-- Applies a workspace.* event: the row, and what its plan means for numbers. Returns the orders to work on.
+create function apply_workspace_event(
+    p_workspace uuid, p_name text, p_slug text, p_owner text, p_tier text, p_area_code text,
+    p_at timestamptz, p_deleted boolean, p_grace_days integer, p_order_id uuid)
+returns setof uuid language plpgsql as $$
+declare
+    tenant workspaces := upsert_workspace(p_workspace, p_name, p_slug, p_owner, p_tier, p_area_code, p_at, p_deleted);
+begin
+    if not tenant.is_active or tenant.subscription_tier = 'starter' then
+        perform suspend_numbers(p_workspace, p_grace_days);
+        -- an order that may have bought goes on until that is known
+        return query select id from provisioning_orders
+            where workspace_id = p_workspace and phone_number is not null and state not in ('active', 'canceled', 'needs_attention');
+        return;
+    end if;
+
+    perform restore_numbers(p_workspace);
+    if not exists (select 1 from workspace_phone_numbers
+                   where workspace_id = p_workspace and status <> 'released' and number_type = 'primary')
+       and not exists (select 1 from provisioning_orders
+                       where workspace_id = p_workspace and number_type = 'primary' and state not in ('active', 'canceled'))
+       and coalesce(tenant.number_limit, tier_number_limit(tenant.subscription_tier)) > 0 then
+        insert into provisioning_orders (id, workspace_id, origin, area_code, number_type)
+        values (p_order_id, p_workspace, 'plan', p_area_code, 'primary')
+        on conflict do nothing;
+    end if;
+    return query select id from provisioning_orders
+        where workspace_id = p_workspace and state not in ('active', 'canceled', 'needs_attention') order by created_at;
+end $$;
+
+-- A number that somebody asked for: an order, or one that says which limit it met. An event delivered twice is one order.
+create function request_number(
+    p_event_id text, p_workspace uuid, p_area_code text, p_number_type text, p_friendly_name text, p_order_id uuid)
+returns setof uuid language plpgsql as $$
+declare
+    tenant workspaces;
+    allowed integer;
+begin
+    select * into tenant from workspaces where id = p_workspace for update;
+    if not found then
+        raise exception 'unknown workspace' using errcode = 'RS404';
+    end if;
+    allowed := coalesce(tenant.number_limit, tier_number_limit(tenant.subscription_tier));
+    if not exists (select 1 from provisioning_orders where event_id = p_event_id) then
+        insert into provisioning_orders (id, workspace_id, origin, event_id, area_code, number_type, friendly_name, state, reason)
+        values (p_order_id, p_workspace, 'request', p_event_id, p_area_code, p_number_type, p_friendly_name,
+            case when tenant.is_active and numbers_held(p_workspace) < allowed then 'requested' else 'needs_attention' end,
+            case
+                when not tenant.is_active then 'the workspace was deleted'
+                when numbers_held(p_workspace) >= allowed then format(
+                    'number_limit: the workspace may have %s number(s) and has that many; release one, raise its number_limit or change its plan (%s), then retry this order',
+                    allowed, tenant.subscription_tier)
+            end);
+    end if;
+    return query select id from provisioning_orders
+        where event_id = p_event_id and state not in ('active', 'canceled', 'needs_attention');
+end $$;
+
+-- A person asks for another try. An order that met the limit is measured against it again.
+create function retry_order(p_order_id uuid, p_workspace uuid) returns setof uuid
+language plpgsql as $$
+declare
+    tenant workspaces;
+begin
+    select w.* into tenant from workspaces w join provisioning_orders o on o.workspace_id = w.id
+    where o.id = p_order_id and (p_workspace is null or w.id = p_workspace) for update of w;
+    if not found then
+        raise exception 'unknown order' using errcode = 'RS404';
+    end if;
+    update provisioning_orders o
+    set state = 'requested', reason = null, next_attempt_at = null, updated_at = now()
+    where o.id = p_order_id and o.state = 'needs_attention' and tenant.is_active
+      and (o.reason not like '%number_limit%'
+           or numbers_held(tenant.id) < coalesce(tenant.number_limit, tier_number_limit(tenant.subscription_tier)));
+    return query select id from provisioning_orders
+        where id = p_order_id and state not in ('active', 'canceled', 'needs_attention');
+end $$;
+
+-- A number to be given back on request: suspended now, due now.
+create function request_release(p_workspace uuid, p_number uuid) returns setof uuid
+language plpgsql as $$
+begin
+    if not exists (select 1 from workspace_phone_numbers where id = p_number and workspace_id = p_workspace) then
+        raise exception 'unknown number' using errcode = 'RS404';
+    end if;
+    update workspace_phone_numbers set status = 'suspended', updated_at = now()
+    where id = p_number and status = 'active';
+    insert into phone_number_releases (phone_number_id, workspace_id, reason, release_at, next_attempt_at)
+    select id, workspace_id, 'request', now(), now() from workspace_phone_numbers where id = p_number and status <> 'released'
+    on conflict (phone_number_id) do update
+    set reason = 'request', release_at = least(phone_number_releases.release_at, now()),
+        next_attempt_at = least(phone_number_releases.next_attempt_at, now())
+    where phone_number_releases.reason = 'plan';
+    return query select phone_number_id from phone_number_releases
+        where phone_number_id = p_number and released_at is null;
+end $$;
+
+-- The purchase is known: the number is recorded, once, and its order moves on. Returns the number's id.
+create function record_purchase(
+    p_order uuid, p_lease uuid, p_number_id uuid, p_sid text, p_phone_number text, p_friendly_name text, p_capabilities jsonb,
+    p_voice_url text, p_sms_url text, p_status_url text, p_campaign boolean)
+returns uuid language plpgsql as $$
+declare
+    ordered provisioning_orders;
+    tenant workspaces;
+begin
+    select w.* into tenant from workspaces w join provisioning_orders o on o.workspace_id = w.id
+    where o.id = p_order for update of w;
+    select * into ordered from provisioning_orders where id = p_order and lease = p_lease for update;
+    if not found then
+        return null; -- somebody else works on this order now
+    end if;
+    if ordered.phone_number_id is not null then
+        return ordered.phone_number_id;
+    end if;
+    insert into workspace_phone_numbers (
+        id, workspace_id, phone_number, phone_number_sid, friendly_name, capabilities, voice_url, sms_url, status_callback_url,
+        status, number_type)
+    values (
+        p_number_id, ordered.workspace_id, p_phone_number, p_sid, coalesce(ordered.friendly_name, p_friendly_name), p_capabilities,
+        p_voice_url, p_sms_url, p_status_url, 'active', ordered.number_type);
+    insert into phone_number_readiness (phone_number_id, workspace_id, messaging_readiness, reason)
+    values (p_number_id, ordered.workspace_id, case when p_campaign then 'pending' else 'not_required' end,
+            case when p_campaign then 'the number is being assigned to the messaging campaign' end);
+    update provisioning_orders
+    set state = 'configuring', phone_number_sid = p_sid, phone_number_id = p_number_id, reason = null, updated_at = now()
+    where id = p_order;
+    return p_number_id;
+end $$;

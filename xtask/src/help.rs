@@ -1,0 +1,27 @@
+//! `cargo xtask help`: one line per command.
+
+const COMMANDS: [(&str, &str); 5] = [
+    ("ci", "everything that has to hold before a change goes in"),
+    ("sam", "checks template.yaml with `sam validate --lint`"),
+    (
+        "lambda-events [FILTER]",
+        "runs every file of events/ under `cargo lambda`, beside a running `cargo dev`",
+    ),
+    ("size", "release build and zipped size of every function"),
+    ("help", "this list"),
+];
+
+/// Prints the list of commands.
+pub fn print() {
+    println!("Usage: cargo xtask COMMAND\n");
+    for (usage, purpose) in COMMANDS {
+        println!("  {usage:<24}{purpose}");
+    }
+}
+
+/// Whether a command of this name exists.
+pub fn knows(command: &str) -> bool {
+    COMMANDS
+        .iter()
+        .any(|(usage, _)| usage.split(' ').next() == Some(command))
+}
