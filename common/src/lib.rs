@@ -6,6 +6,7 @@
 //! - [`store`]: Postgres, one statement a webhook. Knows nothing of [`signalwire`], nor the reverse: functions join them.
 //! - [`config`]: settings from the environment and one secret, re-read while a function lives.
 //! - [`http`]: the edge of an HTTP function: API Gateway events in, answers and problem documents out.
+//! - [`receiver`]: what the functions that the carrier calls have in common.
 //! - [`event`]: the provisioning events of the queue; [`queue`]: SQS.
 //! - [`bearer`]: who calls the API. [`telemetry`]: the log.
 
@@ -15,6 +16,7 @@ pub mod domain;
 pub mod event;
 pub mod http;
 pub mod queue;
+pub mod receiver;
 pub mod signalwire;
 pub mod store;
 pub mod telemetry;

@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 /// How long a secret that was read is used without another look.
 const SECRET_FRESH: Duration = Duration::from_secs(5 * 60);
 
+/// How long a request waits for a look: it has an answer to give, and the last secret to give it with.
+const LOOK_MAX: Duration = Duration::from_secs(1);
+
 /// How long to wait after a look that failed.
 const RETRY_AFTER: Duration = Duration::from_secs(30);
 
@@ -90,10 +93,11 @@ impl<T> Live<T> {
 
     async fn look(&self) -> Arc<T> {
         let Some(reader) = &self.reader else { return self.lock().value.clone() };
-        let secret = match reader.read().await {
-            Ok(secret) => secret,
-            Err(error) => {
-                tracing::warn!(%error, "Secret could not be read again; the last one stays in use");
+        let secret = match tokio::time::timeout(LOOK_MAX, reader.read()).await {
+            Ok(Ok(secret)) => secret,
+            failed => {
+                let error = failed.map_or_else(|_| "no answer in time".to_owned(), |read| format!("{:?}", read.err()));
+                tracing::warn!(error, "Secret could not be read again; the last one stays in use");
                 return self.lock().value.clone();
             }
         };

@@ -14,17 +14,28 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn json(status: u16, body: Value) -> Self {
-        Self { status, body: Some(body), retry_after_seconds: None }
+        Self {
+            status,
+            body: Some(body),
+            retry_after_seconds: None,
+        }
     }
 
     pub(crate) fn no_content() -> Self {
-        Self { status: 204, body: None, retry_after_seconds: None }
+        Self {
+            status: 204,
+            body: None,
+            retry_after_seconds: None,
+        }
     }
 
     /// The flat error of the Compat API.
     pub(crate) fn compat(status: u16, code: u32, message: impl Into<String>) -> Self {
         let message: String = message.into();
-        Self::json(status, json!({ "code": code, "message": message, "more_info": MORE_INFO, "status": status }))
+        Self::json(
+            status,
+            json!({ "code": code, "message": message, "more_info": MORE_INFO, "status": status }),
+        )
     }
 
     /// The 404 of the Compat API.
@@ -35,7 +46,10 @@ impl Answer {
     /// The list that `POST Calls` answers with, its code a string.
     pub(crate) fn call_errors(status: u16, code: u32, message: &str) -> Self {
         let more_info = "https://signalwire.com/docs/rest/compatibility-api/error-codes";
-        Self::json(status, json!({ "errors": [{ "code": code.to_string(), "message": message, "more_info": more_info }] }))
+        Self::json(
+            status,
+            json!({ "errors": [{ "code": code.to_string(), "message": message, "more_info": more_info }] }),
+        )
     }
 
     /// The list of `/api/relay/rest`.
@@ -50,8 +64,7 @@ impl Answer {
     /// The list of the other JSON APIs.
     pub(crate) fn json_errors(status: u16, code: &str, attribute: Option<&str>, message: &str) -> Self {
         let url = format!("https://developer.signalwire.com/rest/overview/error-codes/#{code}");
-        let error =
-            json!({ "type": "validation_error", "code": code, "message": message, "attribute": attribute, "url": url });
+        let error = json!({ "type": "validation_error", "code": code, "message": message, "attribute": attribute, "url": url });
         Self::json(status, json!({ "errors": [error] }))
     }
 

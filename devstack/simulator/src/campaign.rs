@@ -25,22 +25,32 @@ impl Carrier {
             .map(|assignment| (assignment.id.clone(), assignment.phone_number.clone()))
             .collect();
         for (id, _) in &assignments {
-            exchanges.extend(self.report_assignment(order_id, id, "number_assignment_pending", "pending").await);
+            exchanges.extend(
+                self.report_assignment(order_id, id, "number_assignment_pending", "pending")
+                    .await,
+            );
         }
         self.pause().await;
         for (id, phone_number) in &assignments {
             let fails = self.state().assignment_failures.contains(phone_number);
-            let (event, state) =
-                if fails { ("number_assignment_failed", "failed") } else { ("number_assignment_activated", "completed") };
+            let (event, state) = if fails {
+                ("number_assignment_failed", "failed")
+            } else {
+                ("number_assignment_activated", "completed")
+            };
             exchanges.extend(self.report_assignment(order_id, id, event, state).await);
         }
         let webhook = {
             let mut state = self.state();
             let now = state.now();
-            let Some(order) = state.orders.iter_mut().find(|order| order.id == order_id) else { return exchanges };
+            let Some(order) = state.orders.iter_mut().find(|order| order.id == order_id) else {
+                return exchanges;
+            };
             "processed".clone_into(&mut order.state);
             (order.processed_at, order.updated_at) = (Some(now), now);
-            let Some(url) = order.status_callback_url.clone() else { return exchanges };
+            let Some(url) = order.status_callback_url.clone() else {
+                return exchanges;
+            };
             let body = json!({
                 "project_id": self.config.project_id,
                 "event_at": iso8601(now),
@@ -63,7 +73,11 @@ impl Carrier {
             let now = state.now();
             let order = state.orders.iter().find(|order| order.id == order_id);
             let url = order.and_then(|order| order.status_callback_url.clone());
-            let Some(assignment) = state.assignments.iter_mut().find(|assignment| assignment.id == id) else {
+            let Some(assignment) = state
+                .assignments
+                .iter_mut()
+                .find(|assignment| assignment.id == id)
+            else {
                 return Vec::new();
             };
             to.clone_into(&mut assignment.state);
@@ -90,5 +104,11 @@ impl Carrier {
 
 fn campaign_webhook(sid: &str, url: String, body: String) -> Webhook {
     let (sid, method) = (sid.to_owned(), "POST".to_owned());
-    Webhook { kind: WebhookKind::Campaign, sid, url, method, payload: Payload::Json(body) }
+    Webhook {
+        kind: WebhookKind::Campaign,
+        sid,
+        url,
+        method,
+        payload: Payload::Json(body),
+    }
 }

@@ -22,7 +22,13 @@ pub(crate) struct Carrier {
 impl Carrier {
     pub(crate) fn new(config: Config, base_url: String) -> Arc<Self> {
         let state = Mutex::new(State::new(&config));
-        Arc::new(Self { config, base_url, state, pending: watch::Sender::new(0), closed: watch::Sender::new(false) })
+        Arc::new(Self {
+            config,
+            base_url,
+            state,
+            pending: watch::Sender::new(0),
+            closed: watch::Sender::new(false),
+        })
     }
 
     /// The state; never held over an await.

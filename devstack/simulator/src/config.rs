@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use crate::stock::StockNumber;
 
-/// Settings of a [`crate::Simulator`]; `Default` is a project with one platform number's worth of nothing configured.
+/// Settings of a [`crate::Simulator`]; `Default` is a project that owns nothing yet.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Where to listen; port 0 picks a free one.
@@ -17,7 +17,7 @@ pub struct Config {
     pub signing_key: String,
     /// Numbers that the project owns from the start, bought long ago.
     pub platform_numbers: Vec<PlatformNumber>,
-    /// Numbers for sale; `None` generates the default stock (see [`crate::stock`]).
+    /// Numbers for sale; `None` generates the default stock (see the crate documentation).
     pub stock: Option<Vec<StockNumber>>,
     /// Whether sends and calls go through their life cycle by themselves; otherwise the test drives them with
     /// [`crate::Simulator::report_message`] and [`crate::Simulator::run_call`].
@@ -47,7 +47,11 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(2), read: Duration::from_secs(5), total: Duration::from_secs(15) }
+        Self {
+            connect: Duration::from_secs(2),
+            read: Duration::from_secs(5),
+            total: Duration::from_secs(15),
+        }
     }
 }
 
@@ -73,7 +77,10 @@ pub struct PlatformNumber {
 impl PlatformNumber {
     /// A number without URLs.
     pub fn new(phone_number: impl Into<String>) -> Self {
-        Self { phone_number: phone_number.into(), ..Self::default() }
+        Self {
+            phone_number: phone_number.into(),
+            ..Self::default()
+        }
     }
 }
 

@@ -75,11 +75,18 @@ pub(crate) async fn handle(carrier: &Arc<Carrier>, method: &str, path: &str, bod
 async fn respond(carrier: &Arc<Carrier>, method: &str, path: &str, body: &[u8]) -> Result<Answer, Answer> {
     let message = |kind: MessageKind| async move {
         let inbound: InboundMessage = read(body)?;
-        let media: Vec<(&str, &str)> =
-            inbound.media.iter().map(|media| (media.url.as_str(), media.content_type.as_str())).collect();
+        let media: Vec<(&str, &str)> = inbound
+            .media
+            .iter()
+            .map(|media| (media.url.as_str(), media.content_type.as_str()))
+            .collect();
         let bare = |number: &str| number.trim_start_matches("whatsapp:").to_owned();
         let (from, to) = (bare(&inbound.from), bare(&inbound.to));
-        Ok(shown(carrier.inbound_message(kind, &from, &to, &inbound.body, &media).await))
+        Ok(shown(
+            carrier
+                .inbound_message(kind, &from, &to, &inbound.body, &media)
+                .await,
+        ))
     };
     Ok(match (method, path) {
         ("POST", "/_sim/inbound/sms") => message(MessageKind::Sms).await?,
@@ -87,7 +94,11 @@ async fn respond(carrier: &Arc<Carrier>, method: &str, path: &str, body: &[u8]) 
         ("POST", "/_sim/inbound/whatsapp") => message(MessageKind::WhatsApp).await?,
         ("POST", "/_sim/inbound/call") => {
             let inbound: InboundCall = read(body)?;
-            shown(carrier.inbound_call(&inbound.from, &inbound.to, inbound.script).await)
+            shown(
+                carrier
+                    .inbound_call(&inbound.from, &inbound.to, inbound.script)
+                    .await,
+            )
         }
         ("POST", "/_sim/faults") => {
             let order: FaultOrder = read(body)?;
@@ -95,7 +106,9 @@ async fn respond(carrier: &Arc<Carrier>, method: &str, path: &str, body: &[u8]) 
             match order.fault {
                 Some(fault) => {
                     let times = order.times.unwrap_or(1);
-                    state.faults.order(order.operation, fault, (times > 0).then_some(times));
+                    state
+                        .faults
+                        .order(order.operation, fault, (times > 0).then_some(times));
                 }
                 None => state.faults.clear(),
             }
@@ -109,7 +122,9 @@ async fn respond(carrier: &Arc<Carrier>, method: &str, path: &str, body: &[u8]) 
             let by: Advance = read(body)?;
             let by = Duration::from_secs(by.seconds.saturating_add(by.days.saturating_mul(86_400)));
             let mut state = carrier.state();
-            state.ahead = state.ahead.saturating_add(SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX));
+            state.ahead = state
+                .ahead
+                .saturating_add(SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX));
             Answer::json(200, json!({ "now": state.now().to_string() }))
         }
         ("POST", "/_sim/settle") => {
@@ -119,8 +134,14 @@ async fn respond(carrier: &Arc<Carrier>, method: &str, path: &str, body: &[u8]) 
         ("GET", "/_sim/ledger") => shown(carrier.state().snapshot()),
         ("GET", "/_sim/stock") => shown(&carrier.state().stock),
         ("GET", "/_sim/magic") => {
-            let areas: Value = MAGIC_AREA_CODES.iter().map(|(code, what)| json!({ "area_code": code, "effect": what })).collect();
-            Answer::json(200, json!({ "prefixes": MAGIC_TO_PREFIXES, "to": MAGIC_TO, "area_codes": areas }))
+            let areas: Value = MAGIC_AREA_CODES
+                .iter()
+                .map(|(code, what)| json!({ "area_code": code, "effect": what }))
+                .collect();
+            Answer::json(
+                200,
+                json!({ "prefixes": MAGIC_TO_PREFIXES, "to": MAGIC_TO, "area_codes": areas }),
+            )
         }
         _ => Answer::json_error(404, "Not Found"),
     })

@@ -22,7 +22,11 @@ pub struct Element {
 impl Element {
     /// An attribute, unless it is empty.
     pub fn attribute(&self, name: &str) -> Option<&str> {
-        self.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str()).filter(|v| !v.is_empty())
+        self.attributes
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+            .filter(|v| !v.is_empty())
     }
 }
 
@@ -94,11 +98,18 @@ fn is_xml_char(c: char) -> bool {
 }
 
 fn element(start: &BytesStart<'_>) -> Result<Element, String> {
-    let mut element = Element { name: start.name().as_ref().to_owned(), ..Element::default() };
+    let mut element = Element {
+        name: start.name().as_ref().to_owned(),
+        ..Element::default()
+    };
     for attribute in start.attributes() {
         let attribute = attribute.map_err(|e| e.to_string())?;
-        let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(|e| e.to_string())?;
-        element.attributes.push((attribute.key.as_ref().to_owned(), value.into_owned()));
+        let value = attribute
+            .normalized_value(XmlVersion::Implicit1_0)
+            .map_err(|e| e.to_string())?;
+        element
+            .attributes
+            .push((attribute.key.as_ref().to_owned(), value.into_owned()));
     }
     Ok(element)
 }
@@ -145,7 +156,11 @@ const ELEMENTS: &[(&str, &str, &str)] = &[
         "action method timeout timeLimit callerId callerName answerOnBridge hangupOnStar record recordingStatusCallback \
          recordingStatusCallbackEvent recordingStatusCallbackMethod recordingStorageUrl recordingTrack ringTone trim",
     ),
-    ("Dial", "Number", "url method sendDigits statusCallback statusCallbackEvent statusCallbackMethod"),
+    (
+        "Dial",
+        "Number",
+        "url method sendDigits statusCallback statusCallbackEvent statusCallbackMethod",
+    ),
     (
         "Dial",
         "Sip",
@@ -171,13 +186,26 @@ const ELEMENTS: &[(&str, &str, &str)] = &[
 ];
 
 /// Verbs that exist and are not simulated: their insides are not checked.
-const NOT_SIMULATED: [&str; 9] =
-    ["Connect", "Enqueue", "Conference", "Refer", "Sms", "Pay", "Denoise", "Echo", "Leave"];
+const NOT_SIMULATED: [&str; 9] = [
+    "Connect",
+    "Enqueue",
+    "Conference",
+    "Refer",
+    "Sms",
+    "Pay",
+    "Denoise",
+    "Echo",
+    "Leave",
+];
 
 /// What the carrier would not understand, or refuses by its limits.
 pub(crate) fn lint(document: &Document, medium: Medium) -> Vec<String> {
     let mut warnings = Vec::new();
-    let parent = if medium == Medium::Messaging { "messaging" } else { "voice" };
+    let parent = if medium == Medium::Messaging {
+        "messaging"
+    } else {
+        "voice"
+    };
     for verb in &document.verbs {
         lint_element(verb, parent, &mut warnings);
     }
@@ -187,7 +215,11 @@ pub(crate) fn lint(document: &Document, medium: Medium) -> Vec<String> {
 fn lint_element(element: &Element, parent: &str, warnings: &mut Vec<String>) {
     let name = element.name.as_str();
     let Some((_, _, attributes)) = ELEMENTS.iter().find(|(p, n, _)| *p == parent && *n == name) else {
-        let reason = if NOT_SIMULATED.contains(&name) { "is not simulated" } else { "is unknown" };
+        let reason = if NOT_SIMULATED.contains(&name) {
+            "is not simulated"
+        } else {
+            "is unknown"
+        };
         warnings.push(format!("<{name}> {reason} in {parent}"));
         return;
     };
@@ -195,7 +227,10 @@ fn lint_element(element: &Element, parent: &str, warnings: &mut Vec<String>) {
         if !attributes.split_whitespace().any(|known| known == attribute) {
             warnings.push(format!("<{name}> has no attribute {attribute}"));
         }
-        let is_url = matches!(attribute.as_str(), "action" | "url" | "statusCallback" | "recordingStatusCallback" | "transcribeCallback");
+        let is_url = matches!(
+            attribute.as_str(),
+            "action" | "url" | "statusCallback" | "recordingStatusCallback" | "transcribeCallback"
+        );
         if is_url && !crate::text::is_web_url(value) {
             warnings.push(format!("<{name}> {attribute} is not an absolute URL"));
         }
@@ -208,7 +243,9 @@ fn lint_element(element: &Element, parent: &str, warnings: &mut Vec<String>) {
     }
     if name == "Dial"
         && let Some(timeout) = element.attribute("timeout")
-        && !timeout.parse::<u32>().is_ok_and(|seconds| (5..=600).contains(&seconds))
+        && !timeout
+            .parse::<u32>()
+            .is_ok_and(|seconds| (5..=600).contains(&seconds))
     {
         warnings.push("<Dial> timeout must be between 5 and 600".to_owned());
     }
@@ -260,7 +297,17 @@ mod tests {
     fn lint_names_what_is_unknown() {
         let check = |xml: &str, medium| lint(&parse(xml.as_bytes()).unwrap(), medium);
         assert!(check("<Response><Message>x</Message></Response>", Medium::Messaging).is_empty());
-        assert_eq!(check("<Response><Say>x</Say></Response>", Medium::Messaging).len(), 1);
-        assert_eq!(check("<Response><say>x</say><Dial foo=\"1\" action=\"/x\"/></Response>", Medium::Voice).len(), 3);
+        assert_eq!(
+            check("<Response><Say>x</Say></Response>", Medium::Messaging).len(),
+            1
+        );
+        assert_eq!(
+            check(
+                "<Response><say>x</say><Dial foo=\"1\" action=\"/x\"/></Response>",
+                Medium::Voice
+            )
+            .len(),
+            3
+        );
     }
 }

@@ -56,13 +56,19 @@ impl Endpoint {
             .strip_suffix(".json")
             .unwrap_or(path)
             .split('/')
-            .map(|part| percent_encoding::percent_decode_str(part).decode_utf8_lossy().into_owned())
+            .map(|part| {
+                percent_encoding::percent_decode_str(part)
+                    .decode_utf8_lossy()
+                    .into_owned()
+            })
             .collect();
         let parts: Vec<&str> = decoded.iter().map(String::as_str).collect();
         match parts.as_slice() {
-            ["api", "laml", "2010-04-01", "Accounts", account, rest @ ..] => {
-                Some((Self::compat(method, rest)?, Family::Compat, Some((*account).to_owned())))
-            }
+            ["api", "laml", "2010-04-01", "Accounts", account, rest @ ..] => Some((
+                Self::compat(method, rest)?,
+                Family::Compat,
+                Some((*account).to_owned()),
+            )),
             ["api", "relay", "rest", rest @ ..] => Some((Self::relay(method, rest)?, Family::Relay, None)),
             ["api", "messaging", rest @ ..] => Some((Self::messaging(method, rest)?, Family::Json, None)),
             _ => None,
@@ -73,10 +79,14 @@ impl Endpoint {
         let own = |sid: &&str| (*sid).to_owned();
         Some(match (method, rest) {
             ("GET", []) => Self::Account,
-            ("GET", ["AvailablePhoneNumbers", country, "Local"]) => Self::Search { country: own(country), toll_free: false },
-            ("GET", ["AvailablePhoneNumbers", country, "TollFree"]) => {
-                Self::Search { country: own(country), toll_free: true }
-            }
+            ("GET", ["AvailablePhoneNumbers", country, "Local"]) => Self::Search {
+                country: own(country),
+                toll_free: false,
+            },
+            ("GET", ["AvailablePhoneNumbers", country, "TollFree"]) => Self::Search {
+                country: own(country),
+                toll_free: true,
+            },
             ("POST", ["IncomingPhoneNumbers"]) => Self::Purchase,
             ("GET", ["IncomingPhoneNumbers"]) => Self::ListNumbers,
             ("GET", ["IncomingPhoneNumbers", sid]) => Self::GetNumber(own(sid)),
@@ -95,8 +105,12 @@ impl Endpoint {
             ("GET", ["Calls", sid, "Recordings"]) => Self::ListRecordings { call: Some(own(sid)) },
             ("GET", ["Recordings"]) => Self::ListRecordings { call: None },
             ("GET", ["Recordings", sid] | ["Calls", _, "Recordings", sid]) => Self::GetRecording(own(sid)),
-            ("DELETE", ["Recordings", sid] | ["Calls", _, "Recordings", sid]) => Self::DeleteRecording(own(sid)),
-            ("GET", ["Recordings", sid, "Transcriptions"]) => Self::ListTranscriptions { recording: Some(own(sid)) },
+            ("DELETE", ["Recordings", sid] | ["Calls", _, "Recordings", sid]) => {
+                Self::DeleteRecording(own(sid))
+            }
+            ("GET", ["Recordings", sid, "Transcriptions"]) => Self::ListTranscriptions {
+                recording: Some(own(sid)),
+            },
             ("GET", ["Transcriptions"]) => Self::ListTranscriptions { recording: None },
             ("GET", ["Transcriptions", sid]) => Self::GetTranscription(own(sid)),
             ("DELETE", ["Transcriptions", sid]) => Self::DeleteTranscription(own(sid)),
@@ -147,7 +161,9 @@ impl Endpoint {
             Self::ListCalls => Operation::ListCalls,
             Self::GetCall(_) => Operation::GetCall,
             Self::UpdateCall(_) => Operation::UpdateCall,
-            Self::ListRecordings { .. } | Self::GetRecording(_) | Self::DeleteRecording(_) => Operation::Recordings,
+            Self::ListRecordings { .. } | Self::GetRecording(_) | Self::DeleteRecording(_) => {
+                Operation::Recordings
+            }
             Self::ListTranscriptions { .. } | Self::GetTranscription(_) | Self::DeleteTranscription(_) => {
                 Operation::Transcriptions
             }
@@ -211,8 +227,15 @@ const CREATE_CALL: [&str; 33] = [
 ];
 
 /// compat-openapi, UpdateCallRequest.
-const UPDATE_CALL: [&str; 7] =
-    ["Url", "Method", "Status", "FallbackUrl", "FallbackMethod", "StatusCallback", "StatusCallbackMethod"];
+const UPDATE_CALL: [&str; 7] = [
+    "Url",
+    "Method",
+    "Status",
+    "FallbackUrl",
+    "FallbackMethod",
+    "StatusCallback",
+    "StatusCallbackMethod",
+];
 
 #[cfg(test)]
 mod tests {
@@ -225,9 +248,21 @@ mod tests {
             ("GET", String::from(base), Endpoint::Account),
             ("GET", format!("{base}.json"), Endpoint::Account),
             ("POST", format!("{base}/Messages.json"), Endpoint::SendMessage),
-            ("GET", format!("{base}/Messages/a/Media.json"), Endpoint::ListMedia("a".into())),
-            ("DELETE", format!("{base}/IncomingPhoneNumbers/x.json"), Endpoint::Release("x".into())),
-            ("DELETE", "/api/relay/rest/registry/beta/numbers/n".into(), Endpoint::Unassign("n".into())),
+            (
+                "GET",
+                format!("{base}/Messages/a/Media.json"),
+                Endpoint::ListMedia("a".into()),
+            ),
+            (
+                "DELETE",
+                format!("{base}/IncomingPhoneNumbers/x.json"),
+                Endpoint::Release("x".into()),
+            ),
+            (
+                "DELETE",
+                "/api/relay/rest/registry/beta/numbers/n".into(),
+                Endpoint::Unassign("n".into()),
+            ),
         ] {
             let (endpoint, _, account) = Endpoint::route(method, &path).unwrap();
             assert_eq!(endpoint, expected, "{path}");

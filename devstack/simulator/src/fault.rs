@@ -95,28 +95,45 @@ pub enum Fault {
 impl Fault {
     /// A refusal or a breakdown with this status and no effect.
     pub fn status(status: u16) -> Self {
-        Self::Answer { status, body: error_text(status), when: When::Before }
+        Self::Answer {
+            status,
+            body: error_text(status),
+            when: When::Before,
+        }
     }
 
     /// The effect happens and the answer is this status.
     pub fn status_after(status: u16) -> Self {
-        Self::Answer { status, body: error_text(status), when: When::After }
+        Self::Answer {
+            status,
+            body: error_text(status),
+            when: When::After,
+        }
     }
 
     /// A refusal in the Compat shape with this status and carrier code.
     pub fn code(status: u16, code: u32, message: &str) -> Self {
         let body = serde_json::json!({ "code": code, "message": message, "more_info": crate::answer::MORE_INFO, "status": status });
-        Self::Answer { status, body: body.to_string(), when: When::Before }
+        Self::Answer {
+            status,
+            body: body.to_string(),
+            when: When::Before,
+        }
     }
 
     /// A late answer.
     pub fn delay(delay: Duration) -> Self {
-        Self::Delay { milliseconds: u64::try_from(delay.as_millis()).unwrap_or(u64::MAX) }
+        Self::Delay {
+            milliseconds: u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
+        }
     }
 }
 
 fn error_text(status: u16) -> String {
-    format!(r#"{{"code":{status},"message":"simulated fault","more_info":"{}","status":{status}}}"#, crate::answer::MORE_INFO)
+    format!(
+        r#"{{"code":{status},"message":"simulated fault","more_info":"{}","status":{status}}}"#,
+        crate::answer::MORE_INFO
+    )
 }
 
 #[derive(Debug, Clone)]
@@ -132,7 +149,11 @@ pub(crate) struct Faults(Vec<Rule>);
 
 impl Faults {
     pub(crate) fn order(&mut self, operation: Operation, fault: Fault, times: Option<u32>) {
-        self.0.push(Rule { operation, fault, remaining: times });
+        self.0.push(Rule {
+            operation,
+            fault,
+            remaining: times,
+        });
     }
 
     pub(crate) fn clear(&mut self) {
@@ -140,7 +161,10 @@ impl Faults {
     }
 
     pub(crate) fn take(&mut self, operation: Operation) -> Option<Fault> {
-        let at = self.0.iter().position(|rule| rule.operation == Operation::Any || rule.operation == operation)?;
+        let at = self
+            .0
+            .iter()
+            .position(|rule| rule.operation == Operation::Any || rule.operation == operation)?;
         let rule = &mut self.0[at];
         let fault = rule.fault.clone();
         if let Some(left) = &mut rule.remaining {

@@ -107,7 +107,11 @@ pub struct Exchange {
 impl Exchange {
     /// The form that was sent.
     pub fn params(&self) -> Params {
-        if self.content_type.contains("json") { Params::default() } else { Params::parse(&self.sent) }
+        if self.content_type.contains("json") {
+            Params::default()
+        } else {
+            Params::parse(&self.sent)
+        }
     }
 }
 
@@ -145,17 +149,25 @@ pub struct Ledger {
 impl Ledger {
     /// The requests of one kind.
     pub fn requests_of(&self, operation: Operation) -> Vec<&RequestRecord> {
-        self.requests.iter().filter(|request| request.operation == Some(operation)).collect()
+        self.requests
+            .iter()
+            .filter(|request| request.operation == Some(operation))
+            .collect()
     }
 
     /// The exchanges of one kind.
     pub fn exchanges_of(&self, kind: WebhookKind) -> Vec<&Exchange> {
-        self.exchanges.iter().filter(|exchange| exchange.kind == kind).collect()
+        self.exchanges
+            .iter()
+            .filter(|exchange| exchange.kind == kind)
+            .collect()
     }
 
     /// The number that is owned now.
     pub fn number(&self, phone_number: &str) -> Option<&OwnedNumber> {
-        self.numbers.iter().find(|number| number.phone_number == phone_number)
+        self.numbers
+            .iter()
+            .find(|number| number.phone_number == phone_number)
     }
 
     /// A message by its SID.

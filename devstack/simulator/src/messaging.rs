@@ -33,18 +33,30 @@ impl Carrier {
         media: &[(&str, &str)],
     ) -> Delivery {
         let number = self.state().owned(to).cloned();
-        let prefix = if kind == MessageKind::WhatsApp { "whatsapp:" } else { "" };
+        let prefix = if kind == MessageKind::WhatsApp {
+            "whatsapp:"
+        } else {
+            ""
+        };
         let (from, to) = (format!("{prefix}{from}"), format!("{prefix}{to}"));
         let mut message = self.new_message("inbound", &from, &to, body);
         message.kind = kind;
-        message.media = media.iter().map(|(url, content_type)| self.new_media(url, content_type)).collect();
-        let mut delivery = Delivery { sid: message.sid.clone(), from, to, ..Delivery::default() };
+        message.media = media
+            .iter()
+            .map(|(url, content_type)| self.new_media(url, content_type))
+            .collect();
+        let mut delivery = Delivery {
+            sid: message.sid.clone(),
+            from,
+            to,
+            ..Delivery::default()
+        };
         let refused = match &number {
             None => Some("the number is not owned by this project"),
             Some(number) if !number.sms => Some("the number does not take messages"),
-            Some(number) if kind != MessageKind::WhatsApp && !self.may_message(number) => {
-                Some("the number is in no active campaign: messaging is disabled in both directions (FACTS 10)")
-            }
+            Some(number) if kind != MessageKind::WhatsApp && !self.may_message(number) => Some(
+                "the number is in no active campaign: messaging is disabled in both directions (FACTS 10)",
+            ),
             Some(_) => None,
         };
         if let Some(reason) = refused {
@@ -58,16 +70,27 @@ impl Carrier {
         }
         let params = self.message_form(&message);
         self.state().messages.push(message);
-        self.answer_message(&mut delivery, hook, number.sms_fallback.clone(), params).await;
+        self.answer_message(&mut delivery, hook, number.sms_fallback.clone(), params)
+            .await;
         self.state().warnings.extend(delivery.warnings.iter().cloned());
         delivery
     }
 
-    async fn answer_message(self: &Arc<Self>, delivery: &mut Delivery, hook: Hook, fallback: Hook, params: Params) {
+    async fn answer_message(
+        self: &Arc<Self>,
+        delivery: &mut Delivery,
+        hook: Hook,
+        fallback: Hook,
+        params: Params,
+    ) {
         let mut next = Some((WebhookKind::Message, hook, params.clone()));
         for _ in 0..DOCUMENTS_MAX {
-            let Some((kind, hook, params_now)) = next.take() else { return };
-            let fetched = self.fetch_document(kind, &delivery.sid, &hook, &fallback, &params_now).await;
+            let Some((kind, hook, params_now)) = next.take() else {
+                return;
+            };
+            let fetched = self
+                .fetch_document(kind, &delivery.sid, &hook, &fallback, &params_now)
+                .await;
             delivery.exchanges.extend(fetched.exchanges);
             let Some(document) = fetched.document else { return };
             delivery.warnings.extend(cxml::lint(&document, Medium::Messaging));
@@ -76,6 +99,10 @@ impl Carrier {
                 match verb.name.as_str() {
                     "Message" => {
                         let mut reply = read_reply(&verb, &delivery.from, &delivery.to);
+                        if let Some(reason) = self.refuse_reply(&reply) {
+                            delivery.warnings.push(reason);
+                            continue;
+                        }
                         let sent = self.send_reply(&mut reply);
                         delivery.replies.push(reply);
                         if let Some(action) = verb.attribute("action") {
@@ -94,13 +121,35 @@ impl Carrier {
                 }
             }
         }
-        delivery.warnings.push("the answers lead from document to document without end".to_owned());
+        delivery
+            .warnings
+            .push("the answers lead from document to document without end".to_owned());
+    }
+
+    /// Why a reply cannot be sent, as a create would be refused.
+    fn refuse_reply(&self, reply: &Reply) -> Option<String> {
+        let bare = reply.from.trim_start_matches("whatsapp:");
+        if self.state().owned(bare).is_none() {
+            return Some(format!(
+                "<Message> from {} is not owned by this project (21210)",
+                reply.from
+            ));
+        }
+        match reply.body.chars().count() {
+            0 if reply.media.is_empty() => Some("<Message> has neither body nor media (21602)".to_owned()),
+            1601.. => Some("<Message> is longer than 1600 characters (21617)".to_owned()),
+            _ => None,
+        }
     }
 
     /// Records a reply and lets it go its way; its status is reported to nobody.
     fn send_reply(self: &Arc<Self>, reply: &mut Reply) -> MessageRecord {
         let mut message = self.new_message("outbound-reply", &reply.from, &reply.to, &reply.body);
-        message.media = reply.media.iter().map(|url| self.new_media(url, "application/octet-stream")).collect();
+        message.media = reply
+            .media
+            .iter()
+            .map(|url| self.new_media(url, "application/octet-stream"))
+            .collect();
         if reply.from.starts_with("whatsapp:") {
             message.kind = MessageKind::WhatsApp;
         } else if !message.media.is_empty() {
@@ -144,12 +193,22 @@ impl Carrier {
         let steps: Vec<(&'static str, Option<u32>)> = match effect {
             Some((MagicEffect::Failed, code)) => vec![("queued", None), ("failed", Some(code))],
             Some((MagicEffect::Undelivered, code)) => {
-                vec![("queued", None), ("sending", None), ("sent", None), ("undelivered", Some(code))]
+                vec![
+                    ("queued", None),
+                    ("sending", None),
+                    ("sent", None),
+                    ("undelivered", Some(code)),
+                ]
             }
             Some((MagicEffect::StopsAtSent, _)) => vec![("queued", None), ("sending", None), ("sent", None)],
             // A delivery receipt exists for SMS only (FACTS 4).
             _ if !receipts => vec![("queued", None), ("sending", None), ("sent", None)],
-            _ => vec![("queued", None), ("sending", None), ("sent", None), ("delivered", None)],
+            _ => vec![
+                ("queued", None),
+                ("sending", None),
+                ("sent", None),
+                ("delivered", None),
+            ],
         };
         let carrier = Arc::clone(self);
         self.schedule(async move {
@@ -165,7 +224,9 @@ impl Carrier {
         let webhook = {
             let mut state = self.state();
             let now = state.now();
-            let Some(message) = state.message(sid) else { return Vec::new() };
+            let Some(message) = state.message(sid) else {
+                return Vec::new();
+            };
             if message.status() != status {
                 message.statuses.push(status.to_owned());
             }
@@ -178,14 +239,22 @@ impl Carrier {
                 let known = magic::MAGIC_TO.iter().find(|magic| magic.code == code);
                 message.error_message = Some(known.map_or("Unknown error", |magic| magic.message).to_owned());
             }
-            let Some(url) = message.status_callback.clone() else { return Vec::new() };
+            let Some(url) = message.status_callback.clone() else {
+                return Vec::new();
+            };
             let payload = if message.json_api {
                 Payload::Json(self.status_json(message, status, iso8601(now)).to_string())
             } else {
                 Payload::Form(self.status_form(message, status))
             };
             let (sid, method) = (sid.to_owned(), "POST".to_owned());
-            Webhook { kind: WebhookKind::MessageStatus, sid, url, method, payload }
+            Webhook {
+                kind: WebhookKind::MessageStatus,
+                sid,
+                url,
+                method,
+                payload,
+            }
         };
         self.report(webhook).await
     }
@@ -204,7 +273,10 @@ impl Carrier {
         .collect();
         params.push("NumMedia", message.media.len().to_string());
         params.push("NumSegments", message.num_segments.to_string());
-        if let Some(code) = message.error_code.filter(|_| matches!(status, "failed" | "undelivered")) {
+        if let Some(code) = message
+            .error_code
+            .filter(|_| matches!(status, "failed" | "undelivered"))
+        {
             params.push("ErrorCode", code.to_string());
         }
         params
@@ -237,7 +309,10 @@ pub(crate) fn replies_of(document: &Document, from: &str, to: &str) -> Vec<Reply
 /// A `<Message>`, as it is addressed: from the number that was written to, unless it says otherwise.
 fn read_reply(verb: &Element, from: &str, to: &str) -> Reply {
     let inside = |name: &'static str| verb.children.iter().filter(move |child| child.name == name);
-    let body = inside("Body").next().map_or(&verb.text, |body| &body.text).clone();
+    let body = inside("Body")
+        .next()
+        .map_or(&verb.text, |body| &body.text)
+        .clone();
     Reply {
         sid: String::new(),
         from: verb.attribute("from").unwrap_or(to).to_owned(),
@@ -248,5 +323,8 @@ fn read_reply(verb: &Element, from: &str, to: &str) -> Reply {
 }
 
 fn verb_hook(verb: &Element, url: &str) -> Hook {
-    Hook { url: Some(url.trim().to_owned()), method: verb.attribute("method").map(str::to_owned) }
+    Hook {
+        url: Some(url.trim().to_owned()),
+        method: verb.attribute("method").map(str::to_owned),
+    }
 }

@@ -27,7 +27,9 @@ const RELAY: Names = Names("page_number", "page_size", "page_token");
 fn cut(query: &Params, names: &Names, items: Vec<(String, Value)>) -> Result<Cut, (u32, &'static str)> {
     let number = |name: &str, default: usize| match query.filled(name) {
         None => Ok(default),
-        Some(text) => text.parse::<usize>().map_err(|_| (54453, "Page and PageSize must be numbers")),
+        Some(text) => text
+            .parse::<usize>()
+            .map_err(|_| (54453, "Page and PageSize must be numbers")),
     };
     let page = number(names.0, 0)?;
     let size = number(names.1, PAGE_SIZE_DEFAULT)?;
@@ -47,15 +49,31 @@ fn cut(query: &Params, names: &Names, items: Vec<(String, Value)>) -> Result<Cut
     };
     let end = items.len().min(start + size);
     let next = (end < items.len()).then(|| (page + 1, format!("PA{}", items[end - 1].0)));
-    let previous = (start > 0 && page > 0).then(|| (page - 1, format!("PB{}", items[start.min(items.len() - 1)].0)));
-    let items = items.into_iter().map(|(_, value)| value).skip(start).take(end.saturating_sub(start)).collect();
-    Ok(Cut { page, size, items, next, previous })
+    let previous =
+        (start > 0 && page > 0).then(|| (page - 1, format!("PB{}", items[start.min(items.len() - 1)].0)));
+    let items = items
+        .into_iter()
+        .map(|(_, value)| value)
+        .skip(start)
+        .take(end.saturating_sub(start))
+        .collect();
+    Ok(Cut {
+        page,
+        size,
+        items,
+        next,
+        previous,
+    })
 }
 
 fn link(path: &str, query: &Params, names: &Names, page: usize, size: usize, token: Option<&str>) -> String {
     let own = [names.0, names.1, names.2];
-    let mut params: Params =
-        query.0.iter().filter(|(name, _)| !own.contains(&name.as_str())).cloned().collect();
+    let mut params: Params = query
+        .0
+        .iter()
+        .filter(|(name, _)| !own.contains(&name.as_str()))
+        .cloned()
+        .collect();
     params.push(names.0, page.to_string());
     params.push(names.1, size.to_string());
     if let Some(token) = token {
@@ -117,21 +135,41 @@ mod tests {
         loop {
             let body = compat("/x", &query, "rows", items()).body.unwrap();
             seen.extend(body["rows"].as_array().unwrap().clone());
-            let Some(next) = body["next_page_uri"].as_str() else { break };
+            let Some(next) = body["next_page_uri"].as_str() else {
+                break;
+            };
             assert!(next.contains("To=%2B1405"), "{next}");
             query = Params::parse(next.split_once('?').unwrap().1);
         }
         assert_eq!(seen, (0..5).map(|i| json!(i)).collect::<Vec<_>>());
         let body = compat("/x", &query, "rows", items()).body.unwrap();
         let previous = body["previous_page_uri"].as_str().unwrap();
-        let back = compat("/x", &Params::parse(previous.split_once('?').unwrap().1), "rows", items()).body.unwrap();
+        let back = compat(
+            "/x",
+            &Params::parse(previous.split_once('?').unwrap().1),
+            "rows",
+            items(),
+        )
+        .body
+        .unwrap();
         assert_eq!(back["rows"], json!([2, 3]));
     }
 
     #[test]
     fn a_later_page_needs_its_token() {
-        for query in ["Page=1", "PageSize=0", "PageSize=1001", "Page=x", "Page=1&PageToken=PAnone", "PageToken=é"] {
-            assert_eq!(compat("/x", &Params::parse(query), "rows", items()).status, 400, "{query}");
+        for query in [
+            "Page=1",
+            "PageSize=0",
+            "PageSize=1001",
+            "Page=x",
+            "Page=1&PageToken=PAnone",
+            "PageToken=é",
+        ] {
+            assert_eq!(
+                compat("/x", &Params::parse(query), "rows", items()).status,
+                400,
+                "{query}"
+            );
         }
     }
 }

@@ -61,7 +61,9 @@ pub(crate) async fn serve(carrier: Arc<Carrier>, listener: TcpListener) {
         connections.spawn(async move {
             let service = service_fn(move |request| handle(Arc::clone(&carrier), request));
             // An error here is a client that went away, or a fault that was ordered.
-            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            let _ = http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
         });
     }
 }
@@ -69,11 +71,17 @@ pub(crate) async fn serve(carrier: Arc<Carrier>, listener: TcpListener) {
 async fn handle(carrier: Arc<Carrier>, request: Request<Incoming>) -> Result<Response<Body>, Closed> {
     let (head, body) = request.into_parts();
     let Ok(body) = to_bytes(Body::new(body), REQUEST_BYTES_MAX).await else {
-        return Ok(respond(&Answer::compat(400, 10000, "Request body could not be read")));
+        return Ok(respond(&Answer::compat(
+            400,
+            10000,
+            "Request body could not be read",
+        )));
     };
     let path = head.uri.path();
     if path.starts_with("/_sim/") {
-        return Ok(respond(&control::handle(&carrier, head.method.as_str(), path, &body).await));
+        return Ok(respond(
+            &control::handle(&carrier, head.method.as_str(), path, &body).await,
+        ));
     }
     let route = Endpoint::route(head.method.as_str(), path);
     let mut params = Params::parse(head.uri.query().unwrap_or_default());
@@ -81,7 +89,11 @@ async fn handle(carrier: Arc<Carrier>, request: Request<Incoming>) -> Result<Res
     if is_form {
         params.0.extend(Params::parse(&String::from_utf8_lossy(&body)).0);
     }
-    let call = ApiCall { path: path.to_owned(), params, json: serde_json::from_slice::<Value>(&body).ok() };
+    let call = ApiCall {
+        path: path.to_owned(),
+        params,
+        json: serde_json::from_slice::<Value>(&body).ok(),
+    };
 
     let operation = route.as_ref().map(|(endpoint, ..)| endpoint.operation());
     let index = {
@@ -118,7 +130,15 @@ async fn handle(carrier: Arc<Carrier>, request: Request<Incoming>) -> Result<Res
     let answer = match route {
         None => Answer::compat_not_found(),
         Some((endpoint, family, account)) => {
-            match refuse(&carrier, &head.headers, head.method.as_str(), family, account.as_deref(), is_form, &body) {
+            match refuse(
+                &carrier,
+                &head.headers,
+                head.method.as_str(),
+                family,
+                account.as_deref(),
+                is_form,
+                &body,
+            ) {
                 Some(refusal) => refusal,
                 None => carrier.perform(&endpoint, &call),
             }
@@ -149,19 +169,31 @@ async fn before_effect(fault: &Fault, family: Option<Family>) -> Option<Result<R
     let response = match fault {
         Fault::Hang { when: When::Before } => pending().await,
         Fault::Close { when: When::Before } => return Some(Err(Closed)),
-        Fault::Answer { status, body, when: When::Before } => {
-            raw(*status, "application/json", Body::from(body.clone()))
-        }
-        Fault::Html => raw(200, "text/html; charset=utf-8", Body::from("<!DOCTYPE html><html><body>SignalWire</body></html>")),
+        Fault::Answer {
+            status,
+            body,
+            when: When::Before,
+        } => raw(*status, "application/json", Body::from(body.clone())),
+        Fault::Html => raw(
+            200,
+            "text/html; charset=utf-8",
+            Body::from("<!DOCTYPE html><html><body>SignalWire</body></html>"),
+        ),
         Fault::HugeBody => {
             let chunk = Bytes::from(vec![b'x'; 1 << 20]);
             let chunks = std::iter::once(Bytes::from_static(b"\"")).chain(std::iter::repeat_n(chunk, 50));
-            raw(200, "application/json", Body::from_stream(stream::iter(chunks.map(Ok::<_, Infallible>))))
+            raw(
+                200,
+                "application/json",
+                Body::from_stream(stream::iter(chunks.map(Ok::<_, Infallible>))),
+            )
         }
         Fault::RateLimited { retry_after_seconds } => {
             let answer = match family {
                 Some(Family::Relay) => Answer::relay_errors(429, "rate_limit_exceeded", "Too many requests"),
-                Some(Family::Json) => Answer::json_errors(429, "rate_limit_exceeded", None, "Too many requests"),
+                Some(Family::Json) => {
+                    Answer::json_errors(429, "rate_limit_exceeded", None, "Too many requests")
+                }
                 _ => Answer::compat(429, 20429, "Too many requests"),
             };
             respond(&answer.throttled(*retry_after_seconds))
@@ -194,8 +226,11 @@ fn refuse(
     body: &[u8],
 ) -> Option<Answer> {
     let config = &carrier.config;
-    let expected = BASE64_STANDARD.encode(format!("{}:{}", config.project_id, config.token));
-    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let expected = BASE64_STANDARD.encode(format!("{}:{}", config.project_id, carrier.state().token));
+    let given = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     let authorized = given
         .split_once(' ')
         .is_some_and(|(scheme, value)| scheme.eq_ignore_ascii_case("basic") && value.trim() == expected);
@@ -212,11 +247,20 @@ fn refuse(
         };
         if !fits {
             return Some(match family {
-                Family::Compat => Answer::compat(400, 10000, "Content-Type must be application/x-www-form-urlencoded"),
-                Family::Relay => Answer::relay_errors(400, "invalid_parameter", "Content-Type must be application/json"),
-                Family::Json => {
-                    Answer::json_errors(400, "invalid_parameter", None, "Content-Type must be application/json")
+                Family::Compat => Answer::compat(
+                    400,
+                    10000,
+                    "Content-Type must be application/x-www-form-urlencoded",
+                ),
+                Family::Relay => {
+                    Answer::relay_errors(400, "invalid_parameter", "Content-Type must be application/json")
                 }
+                Family::Json => Answer::json_errors(
+                    400,
+                    "invalid_parameter",
+                    None,
+                    "Content-Type must be application/json",
+                ),
             });
         }
     }
@@ -224,11 +268,17 @@ fn refuse(
 }
 
 fn content_type(headers: &HeaderMap) -> &str {
-    headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
 }
 
 fn respond(answer: &Answer) -> Response<Body> {
-    let body = answer.body.as_ref().map_or_else(Body::empty, |body| Body::from(body.to_string()));
+    let body = answer
+        .body
+        .as_ref()
+        .map_or_else(Body::empty, |body| Body::from(body.to_string()));
     let mut response = raw(answer.status, "application/json; charset=utf-8", body);
     if answer.body.is_none() {
         response.headers_mut().remove(header::CONTENT_TYPE);

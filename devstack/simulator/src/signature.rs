@@ -27,7 +27,10 @@ pub fn sign_form(key: &str, url: &str, params: &Params) -> String {
 
 /// The JSON scheme: lower-case hex over the URL and the raw body.
 pub fn sign_json(key: &str, url: &str, body: &[u8]) -> String {
-    hmac_sha1(key, &[url.as_bytes(), body]).iter().map(|byte| format!("{byte:02x}")).collect()
+    hmac_sha1(key, &[url.as_bytes(), body])
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 #[cfg(test)]
@@ -51,8 +54,10 @@ mod tests {
                     forms += 1;
                     let params = Params::parse(body);
                     if let Some(pairs) = vector["params"].as_array() {
-                        let listed: Params =
-                            pairs.iter().map(|p| (p[0].as_str().unwrap(), p[1].as_str().unwrap())).collect();
+                        let listed: Params = pairs
+                            .iter()
+                            .map(|p| (p[0].as_str().unwrap(), p[1].as_str().unwrap()))
+                            .collect();
                         assert_eq!(params, listed, "{}", text("id"));
                     }
                     sign_form(key, url, &params)

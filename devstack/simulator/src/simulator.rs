@@ -29,7 +29,9 @@ pub struct Simulator {
 
 impl std::fmt::Debug for Simulator {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Simulator").field("base_url", &self.carrier.base_url).finish_non_exhaustive()
+        f.debug_struct("Simulator")
+            .field("base_url", &self.carrier.base_url)
+            .finish_non_exhaustive()
     }
 }
 
@@ -57,18 +59,24 @@ impl Simulator {
 
     /// A customer texts one of the project's numbers.
     pub async fn inbound_sms(&self, from: &str, to: &str, body: &str) -> Delivery {
-        self.carrier.inbound_message(MessageKind::Sms, from, to, body, &[]).await
+        self.carrier
+            .inbound_message(MessageKind::Sms, from, to, body, &[])
+            .await
     }
 
     /// A customer sends media, each a URL and a content type.
     pub async fn inbound_mms(&self, from: &str, to: &str, body: &str, media: &[(&str, &str)]) -> Delivery {
-        self.carrier.inbound_message(MessageKind::Mms, from, to, body, media).await
+        self.carrier
+            .inbound_message(MessageKind::Mms, from, to, body, media)
+            .await
     }
 
     /// A customer writes on WhatsApp. Its form is not documented; this is the SMS form with `whatsapp:` before both numbers.
     pub async fn inbound_whatsapp(&self, from: &str, to: &str, body: &str) -> Delivery {
         let bare = |number: &str| number.trim_start_matches("whatsapp:").to_owned();
-        self.carrier.inbound_message(MessageKind::WhatsApp, &bare(from), &bare(to), body, &[]).await
+        self.carrier
+            .inbound_message(MessageKind::WhatsApp, &bare(from), &bare(to), body, &[])
+            .await
     }
 
     /// A customer calls one of the project's numbers; returns when the call and its callbacks are over.
@@ -78,7 +86,12 @@ impl Simulator {
 
     /// Sends the first request of `delivery` again: same SID, same bytes. Its replies are read, not sent.
     pub async fn redeliver(&self, delivery: &Delivery) -> Delivery {
-        let mut again = Delivery { exchanges: Vec::new(), replies: Vec::new(), verbs: Vec::new(), ..delivery.clone() };
+        let mut again = Delivery {
+            exchanges: Vec::new(),
+            replies: Vec::new(),
+            verbs: Vec::new(),
+            ..delivery.clone()
+        };
         if let Some(earlier) = delivery.exchanges.first() {
             let (exchange, document) = self.carrier.replay(earlier).await;
             again.exchanges.push(exchange);
@@ -103,7 +116,9 @@ impl Simulator {
         url: &str,
         form: impl IntoIterator<Item = (N, V)>,
     ) -> Exchange {
-        self.carrier.post(url, Payload::Form(form.into_iter().collect())).await
+        self.carrier
+            .post(url, Payload::Form(form.into_iter().collect()))
+            .await
     }
 
     /// Posts a signed JSON body to any URL, once.
@@ -113,12 +128,12 @@ impl Simulator {
 
     /// The signature of a form, with the project's signing key.
     pub fn sign_form(&self, url: &str, params: &Params) -> String {
-        signature::sign_form(&self.carrier.config.signing_key, url, params)
+        signature::sign_form(&self.carrier.state().signing_key, url, params)
     }
 
     /// The signature of a JSON body, with the project's signing key.
     pub fn sign_json(&self, url: &str, body: &[u8]) -> String {
-        signature::sign_json(&self.carrier.config.signing_key, url, body)
+        signature::sign_json(&self.carrier.state().signing_key, url, body)
     }
 
     // ---- life cycles by hand ----
@@ -140,7 +155,10 @@ impl Simulator {
 
     /// How outbound calls to `number` go from now on.
     pub fn script_calls_to(&self, number: &str, outcome: DialOutcome, script: CallScript) {
-        self.carrier.state().call_scripts.insert(number.to_owned(), (outcome, script));
+        self.carrier
+            .state()
+            .call_scripts
+            .insert(number.to_owned(), (outcome, script));
     }
 
     /// Campaign assignments of `number` fail from now on, or work again.
@@ -202,11 +220,23 @@ impl Simulator {
     pub fn configure_number(&self, phone_number: &str, settings: &[(&str, &str)]) -> bool {
         let mut state = self.carrier.state();
         let now = state.now();
-        let Some(sid) = state.owned(phone_number).map(|number| number.sid.clone()) else { return false };
+        let Some(sid) = state.owned(phone_number).map(|number| number.sid.clone()) else {
+            return false;
+        };
         if let Some(number) = state.owned_by_sid(&sid) {
             number.configure(&settings.iter().copied().collect(), now);
         }
         true
+    }
+
+    /// The project gets another API token; the old one is refused at once.
+    pub fn rotate_token(&self, token: &str) {
+        token.clone_into(&mut self.carrier.state().token);
+    }
+
+    /// Webhooks are signed with another key from now on.
+    pub fn rotate_signing_key(&self, signing_key: &str) {
+        signing_key.clone_into(&mut self.carrier.state().signing_key);
     }
 
     /// Replaces what is for sale.
@@ -227,7 +257,9 @@ impl Simulator {
     /// Moves the carrier's clock ahead: the 14 days of a purchase, the dates of lists.
     pub fn advance(&self, by: Duration) {
         let mut state = self.carrier.state();
-        state.ahead = state.ahead.saturating_add(SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX));
+        state.ahead = state
+            .ahead
+            .saturating_add(SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX));
     }
 
     /// Waits until every scheduled call and callback is over.

@@ -24,6 +24,9 @@ use crate::{
 const OWNED_BEFORE: SignedDuration = SignedDuration::from_hours(24 * 90);
 
 pub(crate) struct State {
+    /// The API token and the signing key of the present: both can be rotated.
+    pub(crate) token: String,
+    pub(crate) signing_key: String,
     pub(crate) random: Random,
     /// How far the clock has been moved ahead.
     pub(crate) ahead: SignedDuration,
@@ -50,6 +53,8 @@ impl State {
         let mut random = Random::new(config.seed);
         let stock = config.stock.clone().unwrap_or_else(|| generate(&mut random));
         let mut state = Self {
+            token: config.token.clone(),
+            signing_key: config.signing_key.clone(),
             random,
             ahead: SignedDuration::ZERO,
             stock,
@@ -67,7 +72,11 @@ impl State {
             assignment_failures: HashSet::new(),
             call_scripts: HashMap::new(),
         };
-        state.numbers = config.platform_numbers.iter().map(|platform| state.platform_number(platform)).collect();
+        state.numbers = config
+            .platform_numbers
+            .iter()
+            .map(|platform| state.platform_number(platform))
+            .collect();
         state
     }
 
@@ -91,11 +100,15 @@ impl State {
 
     /// The number that the project owns now.
     pub(crate) fn owned(&self, phone_number: &str) -> Option<&OwnedNumber> {
-        self.numbers.iter().find(|number| number.released_at.is_none() && number.phone_number == phone_number)
+        self.numbers
+            .iter()
+            .find(|number| number.released_at.is_none() && number.phone_number == phone_number)
     }
 
     pub(crate) fn owned_by_sid(&mut self, sid: &str) -> Option<&mut OwnedNumber> {
-        self.numbers.iter_mut().find(|number| number.released_at.is_none() && number.sid == sid)
+        self.numbers
+            .iter_mut()
+            .find(|number| number.released_at.is_none() && number.sid == sid)
     }
 
     pub(crate) fn message(&mut self, sid: &str) -> Option<&mut MessageRecord> {
@@ -107,7 +120,11 @@ impl State {
     }
 
     pub(crate) fn snapshot(&self) -> Ledger {
-        let (numbers, released) = self.numbers.iter().cloned().partition(|number| number.released_at.is_none());
+        let (numbers, released) = self
+            .numbers
+            .iter()
+            .cloned()
+            .partition(|number| number.released_at.is_none());
         Ledger {
             now: self.now(),
             numbers,

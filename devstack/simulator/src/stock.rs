@@ -62,11 +62,14 @@ impl StockNumber {
 
     /// The three digits after `+1`.
     pub fn area_code(&self) -> &str {
-        self.phone_number.strip_prefix("+1").and_then(|rest| rest.get(..3)).unwrap_or_default()
+        self.phone_number
+            .strip_prefix("+1")
+            .and_then(|rest| rest.get(..3))
+            .unwrap_or_default()
     }
 }
 
-/// Area code, region, country, rate centre, purchase.
+/// Area code, region, country, rate centre.
 const AREAS: &[(&str, &str, &str, &str)] = &[
     ("405", "OK", "US", "OKLAHOMA CITY"),
     ("539", "OK", "US", "TULSA"),
@@ -87,7 +90,12 @@ const PER_AREA: usize = 30;
 /// toll-free ones; and the magic area codes of [`crate::magic::MAGIC_AREA_CODES`].
 pub(crate) fn generate(random: &mut Random) -> Vec<StockNumber> {
     let mut stock = Vec::new();
-    let mut add = |random: &mut Random, area: &str, region: Option<&str>, country: &str, center: Option<&str>, i: usize| {
+    let mut add = |random: &mut Random,
+                   area: &str,
+                   region: Option<&str>,
+                   country: &str,
+                   center: Option<&str>,
+                   i: usize| {
         let number = loop {
             // 55x exchanges are left out: 555 belongs to directory services and to tests.
             let exchange = random.between(220, 550);
@@ -150,7 +158,12 @@ mod tests {
         assert!(in_405.iter().any(|row| !row.sms) && in_405.iter().any(|row| !row.voice));
         assert!(in_405[0].sms && in_405[0].voice);
         assert_eq!(stock.iter().filter(|row| row.toll_free).count(), 10);
-        assert!(stock.iter().filter(|row| row.area_code() == "908").all(|row| !(row.sms && row.voice)));
+        assert!(
+            stock
+                .iter()
+                .filter(|row| row.area_code() == "908")
+                .all(|row| !(row.sms && row.voice))
+        );
         assert!(stock.iter().all(|row| row.area_code() != "907"));
     }
 }

@@ -46,11 +46,20 @@ pub(crate) fn date_span(text: &str) -> Option<(Timestamp, Timestamp)> {
         && text.len() == 10
     {
         let start = date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
-        return Some((start, start + SignedDuration::from_hours(24) - SignedDuration::from_nanos(1)));
+        return Some((
+            start,
+            start + SignedDuration::from_hours(24) - SignedDuration::from_nanos(1),
+        ));
     }
-    let at = text.parse::<Timestamp>().ok().or_else(|| rfc2822::parse(text).ok().map(|zoned| zoned.timestamp()))?;
+    let at = text
+        .parse::<Timestamp>()
+        .ok()
+        .or_else(|| rfc2822::parse(text).ok().map(|zoned| zoned.timestamp()))?;
     let second = Timestamp::from_second(at.as_second()).ok()?;
-    Some((second, second + SignedDuration::from_secs(1) - SignedDuration::from_nanos(1)))
+    Some((
+        second,
+        second + SignedDuration::from_secs(1) - SignedDuration::from_nanos(1),
+    ))
 }
 
 const GSM_BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
@@ -58,9 +67,17 @@ const GSM_EXTENSION: &str = "\u{c}^{}\\[~]|€";
 
 /// Segments of a body: GSM-7 160 or 153 each, UCS-2 70 or 67 (FACTS 4). A unit of an extension or a surrogate pair stays whole.
 pub(crate) fn segments(body: &str) -> u32 {
-    let gsm = body.chars().all(|c| GSM_BASIC.contains(c) || GSM_EXTENSION.contains(c));
+    let gsm = body
+        .chars()
+        .all(|c| GSM_BASIC.contains(c) || GSM_EXTENSION.contains(c));
     let (alone, each) = if gsm { (160, 153) } else { (70, 67) };
-    let width = |c: char| if gsm { 1 + usize::from(GSM_EXTENSION.contains(c)) } else { c.len_utf16() };
+    let width = |c: char| {
+        if gsm {
+            1 + usize::from(GSM_EXTENSION.contains(c))
+        } else {
+            c.len_utf16()
+        }
+    };
     let units: usize = body.chars().map(width).sum();
     if units <= alone {
         return 1;
@@ -95,7 +112,13 @@ mod tests {
             ("🎉".repeat(35), 1),
             ("🎉".repeat(36), 2),
         ] {
-            assert_eq!(segments(&body), expected, "{} of {:?}", body.chars().count(), body.chars().next());
+            assert_eq!(
+                segments(&body),
+                expected,
+                "{} of {:?}",
+                body.chars().count(),
+                body.chars().next()
+            );
         }
     }
 

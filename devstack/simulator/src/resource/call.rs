@@ -68,15 +68,26 @@ impl CallRecord {
 
     /// Whether it is over.
     pub fn is_over(&self) -> bool {
-        matches!(self.status(), "completed" | "busy" | "no-answer" | "failed" | "canceled")
+        matches!(
+            self.status(),
+            "completed" | "busy" | "no-answer" | "failed" | "canceled"
+        )
     }
 
     /// The Compat resource (compat-openapi, CallResponse); REST has no `initiated`.
     pub(crate) fn compat(&self, account_sid: &str) -> Value {
         let uri = format!("{}/Calls/{}", account_path(account_sid), self.sid);
         let (to, from) = (national_format(&self.to), national_format(&self.from));
-        let status = if self.status() == "initiated" { "queued" } else { self.status() };
-        let direction = if self.direction == "inbound" { "inbound" } else { "outbound" };
+        let status = if self.status() == "initiated" {
+            "queued"
+        } else {
+            self.status()
+        };
+        let direction = if self.direction == "inbound" {
+            "inbound"
+        } else {
+            "outbound"
+        };
         json!({
             "sid": self.sid,
             "account_sid": account_sid,

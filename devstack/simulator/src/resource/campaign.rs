@@ -23,14 +23,20 @@ pub struct OrderRecord {
 
 impl OrderRecord {
     pub(crate) fn relay(&self) -> Value {
-        json!({
+        let mut order = json!({
             "id": self.id,
             "state": self.state,
-            "processed_at": self.processed_at.map(iso8601),
             "created_at": iso8601(self.created_at),
             "updated_at": iso8601(self.updated_at),
-            "status_callback_url": self.status_callback_url,
-        })
+        });
+        // The schema makes both optional and neither null.
+        if let Some(at) = self.processed_at {
+            order["processed_at"] = json!(iso8601(at));
+        }
+        if let Some(url) = &self.status_callback_url {
+            order["status_callback_url"] = json!(url);
+        }
+        order
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     resource::account_path,
-    text::{iso8601, is_toll_free, national_format, rfc2822},
+    text::{is_toll_free, iso8601, national_format, rfc2822},
     wire::Params,
 };
 
@@ -96,10 +96,13 @@ impl OwnedNumber {
     /// Takes over what a purchase or an update sets; an empty value clears a URL.
     pub(crate) fn configure(&mut self, params: &Params, at: Timestamp) {
         self.sms_hook.configure(params, "SmsUrl", "SmsMethod");
-        self.sms_fallback.configure(params, "SmsFallbackUrl", "SmsFallbackMethod");
+        self.sms_fallback
+            .configure(params, "SmsFallbackUrl", "SmsFallbackMethod");
         self.voice_hook.configure(params, "VoiceUrl", "VoiceMethod");
-        self.voice_fallback.configure(params, "VoiceFallbackUrl", "VoiceFallbackMethod");
-        self.status_callback.configure(params, "StatusCallback", "StatusCallbackMethod");
+        self.voice_fallback
+            .configure(params, "VoiceFallbackUrl", "VoiceFallbackMethod");
+        self.status_callback
+            .configure(params, "StatusCallback", "StatusCallbackMethod");
         if let Some(name) = params.filled("FriendlyName") {
             name.clone_into(&mut self.friendly_name);
         }
@@ -162,11 +165,16 @@ impl OwnedNumber {
 
     /// The relay/rest resource, cut to what a reader of handlers needs (rest-openapi, PhoneNumber).
     pub(crate) fn relay(&self) -> Value {
-        let capabilities: Vec<&str> = [("voice", self.voice), ("sms", self.sms), ("mms", self.mms), ("fax", self.voice)]
-            .into_iter()
-            .filter_map(|(name, has)| has.then_some(name))
-            .collect();
-        json!({
+        let capabilities: Vec<&str> = [
+            ("voice", self.voice),
+            ("sms", self.sms),
+            ("mms", self.mms),
+            ("fax", self.voice),
+        ]
+        .into_iter()
+        .filter_map(|(name, has)| has.then_some(name))
+        .collect();
+        let mut number = json!({
             "id": self.sid,
             "number": self.phone_number,
             "name": self.friendly_name,
@@ -193,6 +201,29 @@ impl OwnedNumber {
             "message_fallback_url": self.sms_fallback.url,
             "message_fallback_method": self.sms_fallback.method(),
             "country_code": self.country_code,
-        })
+        });
+        for name in UNUSED_HANDLER_FIELDS {
+            number[name] = Value::Null;
+        }
+        number
     }
 }
+
+/// Fields of handlers other than `laml_webhooks`: always there, always null.
+const UNUSED_HANDLER_FIELDS: [&str; 15] = [
+    "call_laml_application_id",
+    "call_dialogflow_agent_id",
+    "call_relay_topic",
+    "call_relay_topic_status_callback_url",
+    "call_relay_script_url",
+    "call_relay_context",
+    "call_relay_context_status_callback_url",
+    "call_relay_application",
+    "call_relay_connector_id",
+    "call_sip_endpoint_id",
+    "call_verto_resource",
+    "call_video_room_id",
+    "message_laml_application_id",
+    "message_relay_topic",
+    "message_relay_context",
+];

@@ -13,10 +13,28 @@ use crate::{
     wire::Params,
 };
 
-const URLS: [&str; 5] = ["Url", "FallbackUrl", "StatusCallback", "RecordingStatusCallback", "AsyncAmdStatusCallback"];
-const METHODS: [&str; 5] =
-    ["Method", "FallbackMethod", "StatusCallbackMethod", "RecordingStatusCallbackMethod", "AsyncAmdStatusCallbackMethod"];
-const EVENTS: [&str; 6] = ["initiated", "ringing", "answered", "completed", "ringing_forwarded", "ringing_queued"];
+const URLS: [&str; 5] = [
+    "Url",
+    "FallbackUrl",
+    "StatusCallback",
+    "RecordingStatusCallback",
+    "AsyncAmdStatusCallback",
+];
+const METHODS: [&str; 5] = [
+    "Method",
+    "FallbackMethod",
+    "StatusCallbackMethod",
+    "RecordingStatusCallbackMethod",
+    "AsyncAmdStatusCallbackMethod",
+];
+const EVENTS: [&str; 6] = [
+    "initiated",
+    "ringing",
+    "answered",
+    "completed",
+    "ringing_forwarded",
+    "ringing_queued",
+];
 
 /// Number, lowest, highest.
 const RANGES: [(&str, u32, u32); 6] = [
@@ -40,7 +58,10 @@ const CHOICES: [(&str, &[&str]); 6] = [
 
 fn hook(params: &Params, url: &str, method: &str) -> Hook {
     let value = |name: &str| params.filled(name).map(str::to_owned);
-    Hook { url: value(url), method: value(method) }
+    Hook {
+        url: value(url),
+        method: value(method),
+    }
 }
 
 impl Carrier {
@@ -73,11 +94,18 @@ impl Carrier {
                 return refuse(10000, &format!("{name} must be one of {}", values.join(", ")));
             }
         }
-        let dialable = |digits: &str| digits.len() <= 32 && digits.bytes().all(|b| b"0123456789#*wW".contains(&b));
-        if params.filled("SendDigits").is_some_and(|digits| !dialable(digits)) {
+        let dialable =
+            |digits: &str| digits.len() <= 32 && digits.bytes().all(|b| b"0123456789#*wW".contains(&b));
+        if params
+            .filled("SendDigits")
+            .is_some_and(|digits| !dialable(digits))
+        {
             return refuse(10000, "SendDigits is not valid");
         }
-        if params.filled("MaxPricePerMinute").is_some_and(|price| !is_price(price)) {
+        if params
+            .filled("MaxPricePerMinute")
+            .is_some_and(|price| !is_price(price))
+        {
             return refuse(10000, "MaxPricePerMinute must have at most four decimals");
         }
         let from = params.filled("From").unwrap_or_default();
@@ -141,7 +169,12 @@ impl Carrier {
             .iter()
             .rev()
             .filter(|call| is("To", &call.to) && is("From", &call.from))
-            .filter(|call| is("ParentCallSid", call.parent_call_sid.as_deref().unwrap_or_default()))
+            .filter(|call| {
+                is(
+                    "ParentCallSid",
+                    call.parent_call_sid.as_deref().unwrap_or_default(),
+                )
+            })
             .filter(|call| !by_start || call.start_time.is_some_and(&started))
             .filter(|call| !by_end || call.end_time.is_some_and(&ended))
             .map(|call| (call.sid.clone(), call.compat(&self.config.project_id)))
@@ -168,7 +201,9 @@ impl Carrier {
         }
         {
             let mut state = self.state();
-            let Some(call) = state.call(sid) else { return Answer::compat_not_found() };
+            let Some(call) = state.call(sid) else {
+                return Answer::compat_not_found();
+            };
             if call.is_over() {
                 return Answer::compat(422, 21220, "Call is not in-progress. Cannot redirect or end.");
             }

@@ -71,7 +71,8 @@ impl Carrier {
             return Answer::relay_errors(422, "invalid_parameter", "Request body must be a JSON object");
         };
         let listed = json["phone_numbers"].as_array().into_iter().flatten();
-        let phone_numbers: Option<Vec<String>> = listed.map(|number| number.as_str().map(str::to_owned)).collect();
+        let phone_numbers: Option<Vec<String>> =
+            listed.map(|number| number.as_str().map(str::to_owned)).collect();
         let Some(phone_numbers) = phone_numbers.filter(|numbers| !numbers.is_empty()) else {
             return Answer::relay_errors(422, "missing_required_parameter", "Phone numbers can't be blank");
         };
@@ -83,7 +84,10 @@ impl Carrier {
         let (order_id, now) = (state.random.sid(), state.now());
         let mut assignments = Vec::new();
         for phone_number in &phone_numbers {
-            let number = state.owned(phone_number).filter(|_| is_e164(phone_number)).map(|number| number.sid.clone());
+            let number = state
+                .owned(phone_number)
+                .filter(|_| is_e164(phone_number))
+                .map(|number| number.sid.clone());
             let taken = state
                 .assignments
                 .iter()
@@ -130,6 +134,10 @@ impl Carrier {
         let mut state = self.state();
         let before = state.assignments.len();
         state.assignments.retain(|assignment| assignment.id != id);
-        if state.assignments.len() == before { Answer::json_error(404, "Not Found") } else { Answer::no_content() }
+        if state.assignments.len() == before {
+            Answer::json_error(404, "Not Found")
+        } else {
+            Answer::no_content()
+        }
     }
 }

@@ -24,7 +24,9 @@ impl Carrier {
     /// Checks a send as the carrier does; the HTTP status of most refusals is 400 as in its one published sample.
     fn check_send(&self, params: &Params) -> Result<(), Answer> {
         let refuse = |code: u32, message: &str| Err(Answer::compat(400, code, message));
-        let Some(to) = params.filled("To") else { return refuse(21603, "A 'To' phone number is required") };
+        let Some(to) = params.filled("To") else {
+            return refuse(21603, "A 'To' phone number is required");
+        };
         let from = match (params.filled("From"), params.filled("MessagingServiceSid")) {
             (Some(from), _) => from,
             (None, Some(_)) => return refuse(21701, "The number group does not exist"),
@@ -39,7 +41,10 @@ impl Carrier {
             return refuse(21602, "Message body or media is required");
         }
         if body.chars().count() > BODY_CHARS_MAX {
-            return refuse(21617, "The concatenated message body exceeds the 1600 character limit");
+            return refuse(
+                21617,
+                "The concatenated message body exceeds the 1600 character limit",
+            );
         }
         if media.len() > MEDIA_MAX {
             return refuse(21623, "Number of media files exceeds the limit of 8");
@@ -53,7 +58,10 @@ impl Carrier {
         if params.filled("MaxPrice").is_some_and(|price| !is_price(price)) {
             return refuse(10000, "MaxPrice must have at most four decimals");
         }
-        if params.filled("SendAsMms").is_some_and(|flag| !matches!(flag, "true" | "false")) {
+        if params
+            .filled("SendAsMms")
+            .is_some_and(|flag| !matches!(flag, "true" | "false"))
+        {
             return refuse(10000, "SendAsMms must be true or false");
         }
         let validity = params.filled("ValidityPeriod").map(str::parse::<u32>);
@@ -90,7 +98,10 @@ impl Carrier {
         let text = |name: &str| params.get(name).unwrap_or_default();
         let urls: Vec<&str> = params.all("MediaUrl").filter(|url| !url.is_empty()).collect();
         let mut message = self.new_message("outbound-api", text("From"), text("To"), text("Body"));
-        message.media = urls.iter().map(|url| self.new_media(url, "application/octet-stream")).collect();
+        message.media = urls
+            .iter()
+            .map(|url| self.new_media(url, "application/octet-stream"))
+            .collect();
         if !message.media.is_empty() || text("SendAsMms") == "true" {
             message.kind = MessageKind::Mms;
         }
@@ -106,7 +117,13 @@ impl Carrier {
     }
 
     /// A message as it starts: `queued` when it goes out, `received` when it came in.
-    pub(crate) fn new_message(&self, direction: &'static str, from: &str, to: &str, body: &str) -> MessageRecord {
+    pub(crate) fn new_message(
+        &self,
+        direction: &'static str,
+        from: &str,
+        to: &str,
+        body: &str,
+    ) -> MessageRecord {
         let mut state = self.state();
         let (sid, now) = (state.random.sid(), state.now());
         let inbound = direction == "inbound";
@@ -133,7 +150,11 @@ impl Carrier {
     }
 
     pub(crate) fn new_media(&self, url: &str, content_type: &str) -> Media {
-        Media { sid: self.new_sid(), url: url.to_owned(), content_type: content_type.to_owned() }
+        Media {
+            sid: self.new_sid(),
+            url: url.to_owned(),
+            content_type: content_type.to_owned(),
+        }
     }
 
     /// Newest first.
@@ -149,7 +170,9 @@ impl Carrier {
             .iter()
             .rev()
             .filter(|message| !message.json_api)
-            .filter(|message| is("To", &message.to) && is("From", &message.from) && is("Status", message.rest_status()))
+            .filter(|message| {
+                is("To", &message.to) && is("From", &message.from) && is("Status", message.rest_status())
+            })
             .filter(|message| sent(message.date_sent.unwrap_or(message.date_created)))
             .map(|message| (message.sid.clone(), message.compat(&self.config.project_id)))
             .collect();
@@ -183,7 +206,9 @@ impl Carrier {
 
     pub(super) fn delete_message(&self, sid: &str) -> Answer {
         let mut state = self.state();
-        let Some(message) = state.message(sid) else { return Answer::compat_not_found() };
+        let Some(message) = state.message(sid) else {
+            return Answer::compat_not_found();
+        };
         if message.rest_status() == "queued" {
             return Answer::compat(422, 20009, "Message cannot be deleted while it is queued");
         }
@@ -197,7 +222,12 @@ impl Carrier {
             Some(message) => message
                 .media
                 .iter()
-                .map(|media| (media.sid.clone(), message.media_row(media, &self.config.project_id)))
+                .map(|media| {
+                    (
+                        media.sid.clone(),
+                        message.media_row(media, &self.config.project_id),
+                    )
+                })
                 .collect(),
         };
         paging::compat(path, params, "media_list", rows)

@@ -32,11 +32,17 @@ const MESSAGE_TYPES: [&str; 12] = [
 impl Carrier {
     pub(super) fn send_json_message(self: &Arc<Self>, json: Option<&Value>) -> Answer {
         let Some(json) = json.filter(|json| json.is_object()) else {
-            return Answer::json_errors(400, "invalid_parameter", None, "Request body must be a JSON object");
+            return Answer::json_errors(
+                400,
+                "invalid_parameter",
+                None,
+                "Request body must be a JSON object",
+            );
         };
         let text = |name: &str| json[name].as_str().unwrap_or_default();
-        let invalid =
-            |code: &str, attribute: &str, message: &str| Answer::json_errors(422, code, Some(attribute), message);
+        let invalid = |code: &str, attribute: &str, message: &str| {
+            Answer::json_errors(422, code, Some(attribute), message)
+        };
         let (from, to) = (text("from"), text("to"));
         let whatsapp = from.strip_prefix("whatsapp:");
         if !is_e164(to) {
@@ -49,12 +55,20 @@ impl Carrier {
         };
         let callback = json["status_callback"].as_str();
         if callback.is_some_and(|url| !is_web_url(url)) {
-            return invalid("invalid_parameter", "status_callback", "Status callback must be a valid URL");
+            return invalid(
+                "invalid_parameter",
+                "status_callback",
+                "Status callback must be a valid URL",
+            );
         }
         if whatsapp.is_some() {
             let (template, kind) = (text("template_id"), text("message_type"));
             if template.is_empty() && !MESSAGE_TYPES.contains(&kind) {
-                return invalid("invalid_parameter", "message_type", "Message type or template is required");
+                return invalid(
+                    "invalid_parameter",
+                    "message_type",
+                    "Message type or template is required",
+                );
             }
             if kind == "whatsapp_media_text" && text("body").is_empty() {
                 return invalid("missing_required_parameter", "body", "Body must be present");
@@ -62,21 +76,36 @@ impl Carrier {
         } else {
             let has_media = json["media"].as_array().is_some_and(|media| !media.is_empty());
             if text("body").is_empty() && !has_media {
-                return invalid("missing_required_parameter", "body", "Body or media must be present");
+                return invalid(
+                    "missing_required_parameter",
+                    "body",
+                    "Body or media must be present",
+                );
             }
             if !number.sms {
-                return invalid("missing_messaging_capability", "from", "From cannot send messages");
+                return invalid(
+                    "missing_messaging_capability",
+                    "from",
+                    "From cannot send messages",
+                );
             }
             if to.starts_with("+1") && !self.may_message(&number) {
-                return invalid("inactive_campaign", "from", "From must belong to an active campaign");
+                return invalid(
+                    "inactive_campaign",
+                    "from",
+                    "From must belong to an active campaign",
+                );
             }
         }
         let magic = magic::lookup(to);
         match magic.map(|magic| (magic.effect, magic)) {
             Some((MagicEffect::Refused(429), magic)) => {
-                return Answer::json_errors(429, "rate_limit_exceeded", None, magic.message).throttled(Some(1));
+                return Answer::json_errors(429, "rate_limit_exceeded", None, magic.message)
+                    .throttled(Some(1));
             }
-            Some((MagicEffect::Refused(_), magic)) => return invalid(string_code(magic.code), "to", magic.message),
+            Some((MagicEffect::Refused(_), magic)) => {
+                return invalid(string_code(magic.code), "to", magic.message);
+            }
             Some((MagicEffect::Broken(status), magic)) => return Answer::json_error(status, magic.message),
             _ => {}
         }
@@ -95,7 +124,10 @@ impl Carrier {
             None => MessageKind::Sms,
         };
         message.status_callback = callback.map(str::to_owned);
-        message.custom_variables = json.get("custom_variables").filter(|value| value.is_object()).cloned();
+        message.custom_variables = json
+            .get("custom_variables")
+            .filter(|value| value.is_object())
+            .cloned();
         let answer = Answer::json(201, message.messaging(&self.config.project_id));
         self.accept(message);
         match magic.map(|magic| (magic.effect, magic.message)) {
@@ -110,7 +142,12 @@ impl Carrier {
             .messages
             .iter()
             .rev()
-            .map(|message| (message.sid.clone(), message.log(&self.config.project_id, &self.base_url)))
+            .map(|message| {
+                (
+                    message.sid.clone(),
+                    message.log(&self.config.project_id, &self.base_url),
+                )
+            })
             .collect();
         paging::relay(&self.base_url, path, params, rows)
     }

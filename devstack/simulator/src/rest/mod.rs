@@ -79,6 +79,20 @@ impl Carrier {
         let sid = &self.config.project_id;
         let path = account_path(sid);
         let born = rfc2822(Timestamp::UNIX_EPOCH);
+        let mut subresources = json!({
+            "available_phone_numbers": format!("{path}/AvailablePhoneNumbers"),
+            "applications": format!("{path}/Applications"),
+            "calls": format!("{path}/Calls"),
+            "conferences": format!("{path}/Conferences"),
+            "incoming_phone_numbers": format!("{path}/IncomingPhoneNumbers"),
+            "messages": format!("{path}/Messages"),
+            "queues": format!("{path}/Queues"),
+            "recordings": format!("{path}/Recordings"),
+            "transcriptions": format!("{path}/Transcriptions"),
+        });
+        for name in UNSUPPORTED {
+            subresources[name] = Value::Null;
+        }
         Answer::json(
             200,
             json!({
@@ -94,18 +108,25 @@ impl Carrier {
                 "uri": path,
                 "subproject": false,
                 "signing_key": null,
-                "subresource_uris": {
-                    "available_phone_numbers": format!("{path}/AvailablePhoneNumbers"),
-                    "calls": format!("{path}/Calls"),
-                    "incoming_phone_numbers": format!("{path}/IncomingPhoneNumbers"),
-                    "messages": format!("{path}/Messages"),
-                    "recordings": format!("{path}/Recordings"),
-                    "transcriptions": format!("{path}/Transcriptions"),
-                },
+                "subresource_uris": subresources,
             }),
         )
     }
 }
+
+/// Subresources that the carrier lists as null.
+const UNSUPPORTED: [&str; 10] = [
+    "addresses",
+    "authorized_connect_apps",
+    "connect_apps",
+    "keys",
+    "notifications",
+    "outgoing_caller_ids",
+    "sandbox",
+    "sip",
+    "short_codes",
+    "usage",
+];
 
 /// Applies `Name`, `Name<` and `Name>`, each on its whole day or second and including it. Whether the carrier's
 /// bounds include theirs is not documented.
@@ -126,9 +147,20 @@ fn date_filter(params: &Params, name: &str) -> Result<impl Fn(Timestamp) -> bool
 
 /// The first given URL or method parameter that is malformed.
 fn bad_hook<'a>(params: &Params, urls: &[&'a str], methods: &[&'a str]) -> Option<&'a str> {
-    let bad_url = |name: &&&str| params.filled(name).is_some_and(|url| !crate::text::is_web_url(url));
-    let bad_method = |name: &&&str| params.filled(name).is_some_and(|method| !matches!(method, "GET" | "POST"));
-    urls.iter().find(bad_url).or_else(|| methods.iter().find(bad_method)).copied()
+    let bad_url = |name: &&&str| {
+        params
+            .filled(name)
+            .is_some_and(|url| !crate::text::is_web_url(url))
+    };
+    let bad_method = |name: &&&str| {
+        params
+            .filled(name)
+            .is_some_and(|method| !matches!(method, "GET" | "POST"))
+    };
+    urls.iter()
+        .find(bad_url)
+        .or_else(|| methods.iter().find(bad_method))
+        .copied()
 }
 
 /// Whether a price has at most four decimals: `^\d+\.?\d{0,4}$` (compat-openapi).

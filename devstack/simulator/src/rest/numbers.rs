@@ -16,9 +16,20 @@ use crate::{
 /// A number cannot be released for so long after its purchase (FACTS 3).
 const KEPT_FOR: SignedDuration = SignedDuration::from_hours(14 * 24);
 
-const URLS: [&str; 5] = ["SmsUrl", "SmsFallbackUrl", "VoiceUrl", "VoiceFallbackUrl", "StatusCallback"];
-const METHODS: [&str; 5] =
-    ["SmsMethod", "SmsFallbackMethod", "VoiceMethod", "VoiceFallbackMethod", "StatusCallbackMethod"];
+const URLS: [&str; 5] = [
+    "SmsUrl",
+    "SmsFallbackUrl",
+    "VoiceUrl",
+    "VoiceFallbackUrl",
+    "StatusCallback",
+];
+const METHODS: [&str; 5] = [
+    "SmsMethod",
+    "SmsFallbackMethod",
+    "VoiceMethod",
+    "VoiceFallbackMethod",
+    "StatusCallbackMethod",
+];
 
 /// The code for a number that is not for sale (any more). Compat documents none; 21422 is the likely one, uncertain.
 const NOT_AVAILABLE: u32 = 21422;
@@ -27,11 +38,25 @@ fn check_settings(params: &Params) -> Option<Answer> {
     if let Some(name) = bad_hook(params, &URLS, &METHODS) {
         return Some(Answer::compat(400, 21402, format!("{name} is not valid")));
     }
-    if params.filled("VoiceReceiveMode").is_some_and(|mode| !matches!(mode, "voice" | "fax")) {
-        return Some(Answer::compat(422, 10000, "VoiceReceiveMode must be voice or fax"));
+    if params
+        .filled("VoiceReceiveMode")
+        .is_some_and(|mode| !matches!(mode, "voice" | "fax"))
+    {
+        return Some(Answer::compat(
+            422,
+            10000,
+            "VoiceReceiveMode must be voice or fax",
+        ));
     }
-    if params.get("FriendlyName").is_some_and(|name| name.is_empty() || name.chars().count() > 255) {
-        return Some(Answer::compat(422, 10000, "FriendlyName must have 1 to 255 characters"));
+    if params
+        .get("FriendlyName")
+        .is_some_and(|name| name.is_empty() || name.chars().count() > 255)
+    {
+        return Some(Answer::compat(
+            422,
+            10000,
+            "FriendlyName must have 1 to 255 characters",
+        ));
     }
     None
 }
@@ -49,8 +74,20 @@ impl Carrier {
             return refusal;
         }
         let mut state = self.state();
-        let gone = || Answer::compat(422, NOT_AVAILABLE, format!("Could not purchase {phone_number}: not available"));
-        let Some(at) = state.stock.iter().position(|row| row.phone_number == phone_number) else { return gone() };
+        let gone = || {
+            Answer::compat(
+                422,
+                NOT_AVAILABLE,
+                format!("Could not purchase {phone_number}: not available"),
+            )
+        };
+        let Some(at) = state
+            .stock
+            .iter()
+            .position(|row| row.phone_number == phone_number)
+        else {
+            return gone();
+        };
         let outcome = state.stock[at].purchase;
         match outcome {
             Purchase::Gone => return gone(),
@@ -99,11 +136,16 @@ impl Carrier {
     pub(super) fn update_number(&self, sid: &str, params: &Params) -> Answer {
         let mut state = self.state();
         let now = state.now();
-        let Some(number) = state.owned_by_sid(sid) else { return Answer::compat_not_found() };
+        let Some(number) = state.owned_by_sid(sid) else {
+            return Answer::compat_not_found();
+        };
         if let Some(refusal) = check_settings(params) {
             return refusal;
         }
-        if params.filled("AccountSid").is_some_and(|account| account != self.config.project_id) {
+        if params
+            .filled("AccountSid")
+            .is_some_and(|account| account != self.config.project_id)
+        {
             return Answer::compat(422, 10004, "AccountSid is not one of your subprojects");
         }
         number.configure(params, now);
@@ -115,13 +157,21 @@ impl Carrier {
     pub(super) fn release(&self, sid: &str) -> Answer {
         let mut state = self.state();
         let now = state.now();
-        let Some(number) = state.owned_by_sid(sid) else { return Answer::compat_not_found() };
+        let Some(number) = state.owned_by_sid(sid) else {
+            return Answer::compat_not_found();
+        };
         if now.duration_since(number.purchased_at) < KEPT_FOR {
-            return Answer::compat(422, 22121, "This phone number was purchased too recently to be released");
+            return Answer::compat(
+                422,
+                22121,
+                "This phone number was purchased too recently to be released",
+            );
         }
         number.released_at = Some(now);
         let sid = number.sid.clone();
-        state.assignments.retain(|assignment| assignment.phone_number_id != sid);
+        state
+            .assignments
+            .retain(|assignment| assignment.phone_number_id != sid);
         Answer::no_content()
     }
 
@@ -155,14 +205,20 @@ impl Carrier {
             || number.country_code != "US"
             || crate::text::is_toll_free(&number.phone_number);
         exempt
-            || self.state().assignments.iter().any(|assignment| {
-                assignment.phone_number_id == number.sid && assignment.state == "completed"
-            })
+            || self
+                .state()
+                .assignments
+                .iter()
+                .any(|assignment| assignment.phone_number_id == number.sid && assignment.state == "completed")
     }
 
     /// The path of this project's resources.
     pub(crate) fn resource_url(&self, rest: &str) -> String {
-        format!("{}{}/{rest}", self.base_url, account_path(&self.config.project_id))
+        format!(
+            "{}{}/{rest}",
+            self.base_url,
+            account_path(&self.config.project_id)
+        )
     }
 }
 
@@ -170,5 +226,8 @@ fn fits(number: &str, pattern: &str) -> bool {
     let number = number.as_bytes();
     let pattern = pattern.as_bytes();
     let same = |(digit, wanted): (&u8, &u8)| *wanted == b'*' || digit == wanted;
-    pattern.is_empty() || number.windows(pattern.len()).any(|window| window.iter().zip(pattern).all(same))
+    pattern.is_empty()
+        || number
+            .windows(pattern.len())
+            .any(|window| window.iter().zip(pattern).all(same))
 }

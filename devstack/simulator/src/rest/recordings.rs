@@ -23,7 +23,12 @@ impl Carrier {
     }
 
     pub(super) fn get_recording(&self, sid: &str) -> Answer {
-        match self.state().recordings.iter().find(|recording| recording.sid == sid) {
+        match self
+            .state()
+            .recordings
+            .iter()
+            .find(|recording| recording.sid == sid)
+        {
             Some(recording) => Answer::json(200, recording.compat(&self.config.project_id)),
             None => Answer::compat_not_found(),
         }
@@ -33,7 +38,11 @@ impl Carrier {
         let mut state = self.state();
         let before = state.recordings.len();
         state.recordings.retain(|recording| recording.sid != sid);
-        if state.recordings.len() == before { Answer::compat_not_found() } else { Answer::no_content() }
+        if state.recordings.len() == before {
+            Answer::compat_not_found()
+        } else {
+            Answer::no_content()
+        }
     }
 
     /// Only those that were understood: the status is always `completed` (compat-openapi, Transcription).
@@ -50,13 +59,23 @@ impl Carrier {
             .filter(|transcription| transcription.text.is_some())
             .filter(|transcription| recording.is_none_or(|sid| transcription.recording_sid == sid))
             .filter(|transcription| created(transcription.date_created))
-            .map(|transcription| (transcription.sid.clone(), transcription.compat(&self.config.project_id)))
+            .map(|transcription| {
+                (
+                    transcription.sid.clone(),
+                    transcription.compat(&self.config.project_id),
+                )
+            })
             .collect();
         paging::compat(path, params, "transcriptions", rows)
     }
 
     pub(super) fn get_transcription(&self, sid: &str) -> Answer {
-        match self.state().transcriptions.iter().find(|transcription| transcription.sid == sid) {
+        match self
+            .state()
+            .transcriptions
+            .iter()
+            .find(|transcription| transcription.sid == sid)
+        {
             Some(transcription) if transcription.text.is_some() => {
                 Answer::json(200, transcription.compat(&self.config.project_id))
             }
@@ -67,7 +86,13 @@ impl Carrier {
     pub(super) fn delete_transcription(&self, sid: &str) -> Answer {
         let mut state = self.state();
         let before = state.transcriptions.len();
-        state.transcriptions.retain(|transcription| transcription.sid != sid);
-        if state.transcriptions.len() == before { Answer::compat_not_found() } else { Answer::no_content() }
+        state
+            .transcriptions
+            .retain(|transcription| transcription.sid != sid);
+        if state.transcriptions.len() == before {
+            Answer::compat_not_found()
+        } else {
+            Answer::no_content()
+        }
     }
 }

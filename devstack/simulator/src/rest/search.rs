@@ -27,7 +27,9 @@ impl Carrier {
                 && area_code.map_or(!row.only_by_area_code, |code| row.area_code() == code)
                 && same(row.region.as_deref(), params.filled("InRegion"))
                 && same(row.rate_center.as_deref(), params.filled("InLocality"))
-                && contains.as_ref().is_none_or(|pattern| matches(&row.phone_number, pattern))
+                && contains
+                    .as_ref()
+                    .is_none_or(|pattern| matches(&row.phone_number, pattern))
         };
         let state = self.state();
         let rows: Vec<_> = state
@@ -52,7 +54,10 @@ impl Carrier {
                 })
             })
             .collect();
-        Answer::json(200, json!({ "uri": path.trim_end_matches(".json"), "available_phone_numbers": rows }))
+        Answer::json(
+            200,
+            json!({ "uri": path.trim_end_matches(".json"), "available_phone_numbers": rows }),
+        )
     }
 }
 
@@ -77,7 +82,10 @@ fn keypad(pattern: &str) -> Option<Vec<Option<u8>>> {
 fn matches(number: &str, pattern: &[Option<u8>]) -> bool {
     let digits = number.trim_start_matches('+').as_bytes();
     digits.windows(pattern.len().max(1)).any(|window| {
-        window.iter().zip(pattern).all(|(digit, wanted)| wanted.is_none_or(|wanted| wanted == *digit))
+        window
+            .iter()
+            .zip(pattern)
+            .all(|(digit, wanted)| wanted.is_none_or(|wanted| wanted == *digit))
     })
 }
 

@@ -16,7 +16,11 @@ impl Run {
     /// Rings everyone at once; the first that answers gets the call. `DialCallStatus` tells the `action`.
     pub(super) async fn dial(&mut self, verb: &Element) -> Flow {
         let targets: Vec<Element> = if verb.children.is_empty() {
-            vec![Element { name: "Number".to_owned(), text: verb.text.clone(), ..Element::default() }]
+            vec![Element {
+                name: "Number".to_owned(),
+                text: verb.text.clone(),
+                ..Element::default()
+            }]
         } else {
             verb.children.clone()
         };
@@ -36,11 +40,21 @@ impl Run {
             let to = target.text.trim().to_owned();
             let dialable = target.name != "Number" || is_e164(&to);
             if !dialable {
-                self.delivery.warnings.push(format!("<Dial> cannot ring {to:?}: not E.164"));
+                self.delivery
+                    .warnings
+                    .push(format!("<Dial> cannot ring {to:?}: not E.164"));
             }
-            let scripted = if refused || !dialable { DialOutcome::Failed } else { self.script.outcome_of(&to) };
+            let scripted = if refused || !dialable {
+                DialOutcome::Failed
+            } else {
+                self.script.outcome_of(&to)
+            };
             // Whoever rings on while another one answers is canceled.
-            let outcome = if winner.is_some() { DialOutcome::Canceled } else { scripted };
+            let outcome = if winner.is_some() {
+                DialOutcome::Canceled
+            } else {
+                scripted
+            };
             let sid = self.ring(target, &to, &caller_id, outcome).await;
             last = (outcome.status(), sid.clone());
             if matches!(outcome, DialOutcome::Answered { .. }) {
@@ -57,9 +71,13 @@ impl Run {
             ("DialCallSid", leg),
             ("DialCallDuration", seconds.to_string()),
         ];
-        let recorded = verb.attribute("record").is_some_and(|record| record != "do-not-record");
+        let recorded = verb
+            .attribute("record")
+            .is_some_and(|record| record != "do-not-record");
         if recorded && winner.is_some() {
-            let dual = verb.attribute("record").is_some_and(|record| record.ends_with("-dual"));
+            let dual = verb
+                .attribute("record")
+                .is_some_and(|record| record.ends_with("-dual"));
             let channels = if dual { "2" } else { "1" };
             let trim = verb.attribute("trim").unwrap_or("do-not-trim");
             let recording = self.store_recording("DialVerb", "completed", seconds, channels, trim);
@@ -84,7 +102,10 @@ impl Run {
             let mut leg = CallRecord::new(sid.clone(), "outbound-dial", caller_id, to, now);
             leg.parent_call_sid = Some(self.delivery.sid.clone());
             let method = target.attribute("statusCallbackMethod").map(str::to_owned);
-            leg.status_callback = Hook { url: target.attribute("statusCallback").map(|url| self.absolute(url)), method };
+            leg.status_callback = Hook {
+                url: target.attribute("statusCallback").map(|url| self.absolute(url)),
+                method,
+            };
             if let Some(events) = target.attribute("statusCallbackEvent") {
                 leg.status_callback_events = events.split_whitespace().map(str::to_owned).collect();
             }
@@ -93,32 +114,54 @@ impl Run {
         };
         for status in ["initiated", "ringing"] {
             self.carrier.advance_call(&sid, status, 0);
-            self.delivery.exchanges.extend(self.carrier.report_call(&sid, status).await);
+            self.delivery
+                .exchanges
+                .extend(self.carrier.report_call(&sid, status).await);
         }
         if matches!(outcome, DialOutcome::Answered { .. }) {
             self.carrier.advance_call(&sid, "in-progress", 0);
-            self.delivery.exchanges.extend(self.carrier.report_call(&sid, "answered").await);
+            self.delivery
+                .exchanges
+                .extend(self.carrier.report_call(&sid, "answered").await);
             self.whisper(target, &sid).await;
         }
-        self.carrier.advance_call(&sid, outcome.status(), outcome.seconds());
-        self.delivery.exchanges.extend(self.carrier.report_call(&sid, "completed").await);
+        self.carrier
+            .advance_call(&sid, outcome.status(), outcome.seconds());
+        self.delivery
+            .exchanges
+            .extend(self.carrier.report_call(&sid, "completed").await);
         let status = outcome.status().to_owned();
         let (to, caller_id) = (to.to_owned(), caller_id.to_owned());
-        self.delivery.legs.push(DialedLeg { sid: sid.clone(), to, caller_id, status });
+        self.delivery.legs.push(DialedLeg {
+            sid: sid.clone(),
+            to,
+            caller_id,
+            status,
+        });
         sid
     }
 
     /// `<Number url>`: a document for the called party before the two are joined. Only read, not executed further.
     async fn whisper(&mut self, target: &Element, sid: &str) {
-        let Some(url) = target.attribute("url") else { return };
+        let Some(url) = target.attribute("url") else {
+            return;
+        };
         let hook = self.hook(target, url);
-        let form = self.carrier.state().call(sid).map(|leg| self.carrier.voice_form(leg));
+        let form = self
+            .carrier
+            .state()
+            .call(sid)
+            .map(|leg| self.carrier.voice_form(leg));
         let Some(form) = form else { return };
-        let fetched =
-            self.carrier.fetch_document(WebhookKind::Action, sid, &hook, &Hook::default(), &form).await;
+        let fetched = self
+            .carrier
+            .fetch_document(WebhookKind::Action, sid, &hook, &Hook::default(), &form)
+            .await;
         self.delivery.exchanges.extend(fetched.exchanges);
         if let Some(document) = fetched.document {
-            self.delivery.warnings.extend(crate::cxml::lint(&document, crate::cxml::Medium::Voice));
+            self.delivery
+                .warnings
+                .extend(crate::cxml::lint(&document, crate::cxml::Medium::Voice));
             self.delivery.verbs.extend(document.verbs);
         }
     }

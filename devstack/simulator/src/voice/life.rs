@@ -44,7 +44,9 @@ impl Carrier {
     pub(crate) fn advance_call(&self, sid: &str, status: &str, seconds: u64) -> bool {
         let mut state = self.state();
         let now = state.now();
-        let Some(call) = state.call(sid).filter(|call| !call.is_over()) else { return false };
+        let Some(call) = state.call(sid).filter(|call| !call.is_over()) else {
+            return false;
+        };
         call.statuses.push(status.to_owned());
         if status == "in-progress" {
             call.start_time = Some(now);
@@ -61,9 +63,13 @@ impl Carrier {
         let webhook = {
             let mut state = self.state();
             let now = state.now();
-            let Some(call) = state.call(sid) else { return Vec::new() };
+            let Some(call) = state.call(sid) else {
+                return Vec::new();
+            };
             let wanted = call.status_callback_events.iter().any(|wanted| wanted == event);
-            let Some(url) = call.status_callback.url.clone().filter(|_| wanted) else { return Vec::new() };
+            let Some(url) = call.status_callback.url.clone().filter(|_| wanted) else {
+                return Vec::new();
+            };
             let mut params = self.voice_form(call);
             params.push("CallbackSource", "call-progress-events");
             params.push("SequenceNumber", call.next_sequence.to_string());
@@ -85,7 +91,13 @@ impl Carrier {
                 params.push(name, *value);
             }
             let (sid, method) = (sid.to_owned(), call.status_callback.method().to_owned());
-            Webhook { kind: WebhookKind::CallStatus, sid, url, method, payload: Payload::Form(params) }
+            Webhook {
+                kind: WebhookKind::CallStatus,
+                sid,
+                url,
+                method,
+                payload: Payload::Form(params),
+            }
         };
         self.report(webhook).await
     }
@@ -93,9 +105,15 @@ impl Carrier {
     /// An inbound call from its first ring to its last callback.
     pub(crate) async fn inbound_call(self: &Arc<Self>, from: &str, to: &str, script: CallScript) -> Delivery {
         let number = self.state().owned(to).cloned();
-        let mut delivery = Delivery { from: from.to_owned(), to: to.to_owned(), ..Delivery::default() };
+        let mut delivery = Delivery {
+            from: from.to_owned(),
+            to: to.to_owned(),
+            ..Delivery::default()
+        };
         let Some(number) = number.filter(|number| number.voice) else {
-            delivery.warnings.push("the number is not owned by this project, or takes no calls".to_owned());
+            delivery
+                .warnings
+                .push("the number is not owned by this project, or takes no calls".to_owned());
             return delivery;
         };
         {
@@ -110,24 +128,39 @@ impl Carrier {
             state.calls.push(call);
         }
         let mut run = Run::new(Arc::clone(self), delivery, script);
-        let status = run.documents(number.voice_hook.clone(), number.voice_fallback.clone()).await;
+        let status = run
+            .documents(number.voice_hook.clone(), number.voice_fallback.clone())
+            .await;
         let seconds = run.seconds;
         let mut delivery = run.delivery;
         self.advance_call(&delivery.sid, status, seconds);
-        delivery.exchanges.extend(self.report_number(&delivery.sid, &number.status_callback).await);
-        delivery.call_status = self.state().call(&delivery.sid).map(|call| call.status().to_owned());
+        delivery
+            .exchanges
+            .extend(self.report_number(&delivery.sid, &number.status_callback).await);
+        delivery.call_status = self
+            .state()
+            .call(&delivery.sid)
+            .map(|call| call.status().to_owned());
         self.state().warnings.extend(delivery.warnings.iter().cloned());
         delivery
     }
 
     /// The number's own callback at the end of a call: only completed or failed (webhook_samples/incoming_call_status.json).
     async fn report_number(&self, sid: &str, hook: &Hook) -> Vec<Exchange> {
-        let Some(url) = hook.url.clone() else { return Vec::new() };
+        let Some(url) = hook.url.clone() else {
+            return Vec::new();
+        };
         let params = {
             let mut state = self.state();
             let now = state.now();
-            let Some(call) = state.call(sid) else { return Vec::new() };
-            let status = if call.status() == "completed" { "completed" } else { "failed" };
+            let Some(call) = state.call(sid) else {
+                return Vec::new();
+            };
+            let status = if call.status() == "completed" {
+                "completed"
+            } else {
+                "failed"
+            };
             let seconds = call.duration_seconds.to_string();
             let params: Params = [
                 ("CallSid", sid),
@@ -145,7 +178,14 @@ impl Carrier {
         };
         let (sid, method) = (sid.to_owned(), hook.method().to_owned());
         let payload = Payload::Form(params);
-        self.report(Webhook { kind: WebhookKind::NumberStatus, sid, url, method, payload }).await
+        self.report(Webhook {
+            kind: WebhookKind::NumberStatus,
+            sid,
+            url,
+            method,
+            payload,
+        })
+        .await
     }
 
     /// Takes an outbound call over and, if told so, places it.
@@ -160,7 +200,9 @@ impl Carrier {
             Some(MagicEffect::CallEnds("busy")) => DialOutcome::Busy,
             Some(MagicEffect::CallEnds("no-answer")) => DialOutcome::NoAnswer,
             Some(MagicEffect::CallEnds(_)) => DialOutcome::Failed,
-            _ => DialOutcome::Answered { seconds: ANSWERED_SECONDS },
+            _ => DialOutcome::Answered {
+                seconds: ANSWERED_SECONDS,
+            },
         };
         let (outcome, script) = scripted.unwrap_or_else(|| (ends, CallScript::answered(ANSWERED_SECONDS)));
         let carrier = Arc::clone(self);
@@ -170,11 +212,21 @@ impl Carrier {
     }
 
     /// An outbound call from the first ring to the last callback; `outcome` is the called party's, `script` what follows.
-    pub(crate) async fn run_outbound(self: &Arc<Self>, sid: &str, outcome: DialOutcome, script: CallScript) -> Delivery {
-        let mut delivery = Delivery { sid: sid.to_owned(), ..Delivery::default() };
+    pub(crate) async fn run_outbound(
+        self: &Arc<Self>,
+        sid: &str,
+        outcome: DialOutcome,
+        script: CallScript,
+    ) -> Delivery {
+        let mut delivery = Delivery {
+            sid: sid.to_owned(),
+            ..Delivery::default()
+        };
         {
             let mut state = self.state();
-            let Some(call) = state.call(sid) else { return delivery };
+            let Some(call) = state.call(sid) else {
+                return delivery;
+            };
             (delivery.from, delivery.to) = (call.from.clone(), call.to.clone());
         }
         for status in ["initiated", "ringing"] {
@@ -187,7 +239,10 @@ impl Carrier {
         let (status, seconds) = match outcome {
             DialOutcome::Answered { .. } if self.advance_call(sid, "in-progress", 0) => {
                 delivery.exchanges.extend(self.report_call(sid, "answered").await);
-                let hooks = self.state().call(sid).map(|call| (call.hook.clone(), call.fallback.clone()));
+                let hooks = self
+                    .state()
+                    .call(sid)
+                    .map(|call| (call.hook.clone(), call.fallback.clone()));
                 let (hook, fallback) = hooks.unwrap_or_default();
                 let mut run = Run::new(Arc::clone(self), delivery, script);
                 let status = run.documents(hook, fallback).await;
@@ -198,7 +253,9 @@ impl Carrier {
             other => (other.status(), 0),
         };
         if self.advance_call(sid, status, seconds) {
-            delivery.exchanges.extend(self.report_call(sid, "completed").await);
+            delivery
+                .exchanges
+                .extend(self.report_call(sid, "completed").await);
         }
         delivery.call_status = self.state().call(sid).map(|call| call.status().to_owned());
         self.state().warnings.extend(delivery.warnings.iter().cloned());
@@ -207,7 +264,10 @@ impl Carrier {
 
     /// Ends a call by REST; its last callback follows. A call that has not been answered is canceled.
     pub(crate) fn end_from_outside(self: &Arc<Self>, sid: &str, status: &str) {
-        let answered = self.state().call(sid).is_some_and(|call| call.status() == "in-progress");
+        let answered = self
+            .state()
+            .call(sid)
+            .is_some_and(|call| call.status() == "in-progress");
         let status = if answered { "completed" } else { status };
         if self.advance_call(sid, status, u64::from(answered)) {
             let (carrier, sid) = (Arc::clone(self), sid.to_owned());

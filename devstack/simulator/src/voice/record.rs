@@ -17,14 +17,19 @@ impl Run {
     /// there, the end when they hung up.
     pub(super) async fn record(&mut self, verb: &Element) -> Flow {
         let trim = verb.attribute("trim").unwrap_or("trim-silence").to_owned();
-        let longest = match verb.attribute("maxLength").and_then(|length| length.parse::<u64>().ok()) {
+        let longest = match verb
+            .attribute("maxLength")
+            .and_then(|length| length.parse::<u64>().ok())
+        {
             None | Some(0) => 3600,
             Some(seconds) => seconds,
         };
         let (status, seconds, transcript, presses_key) = match self.script.voicemail.clone() {
-            Voicemail::Leaves { seconds, transcript, presses_key } => {
-                ("completed", seconds.min(longest), transcript, presses_key)
-            }
+            Voicemail::Leaves {
+                seconds,
+                transcript,
+                presses_key,
+            } => ("completed", seconds.min(longest), transcript, presses_key),
             Voicemail::HangsUp => ("completed", 1, None, false),
             Voicemail::Absent if trim == "trim-silence" => ("absent", 0, None, false),
             Voicemail::Absent => ("completed", 5, None, false),
@@ -76,9 +81,19 @@ impl Run {
 
     /// `recordingStatusCallback`, for the events that it asks for (default: completed).
     pub(super) async fn report_recording(&mut self, verb: &Element, recording: &RecordingRecord) {
-        let Some(url) = verb.attribute("recordingStatusCallback").map(|url| self.absolute(url)) else { return };
-        let wanted = verb.attribute("recordingStatusCallbackEvent").unwrap_or("completed");
-        let method = verb.attribute("recordingStatusCallbackMethod").unwrap_or("POST").to_owned();
+        let Some(url) = verb
+            .attribute("recordingStatusCallback")
+            .map(|url| self.absolute(url))
+        else {
+            return;
+        };
+        let wanted = verb
+            .attribute("recordingStatusCallbackEvent")
+            .unwrap_or("completed");
+        let method = verb
+            .attribute("recordingStatusCallbackMethod")
+            .unwrap_or("POST")
+            .to_owned();
         for (event, seconds) in [("in-progress", 0), (recording.status, recording.duration_seconds)] {
             if !wanted.split_whitespace().any(|name| name == event) {
                 continue;
@@ -117,12 +132,23 @@ impl Run {
             date_created: self.carrier.now(),
         };
         self.carrier.state().transcriptions.push(transcription.clone());
-        let Some(url) = verb.attribute("transcribeCallback").map(|url| self.absolute(url)) else { return };
-        let status = if transcription.text.is_some() { "completed" } else { "failed" };
-        let own_url = self.carrier.resource_url(&format!("Transcriptions/{}", transcription.sid));
+        let Some(url) = verb.attribute("transcribeCallback").map(|url| self.absolute(url)) else {
+            return;
+        };
+        let status = if transcription.text.is_some() {
+            "completed"
+        } else {
+            "failed"
+        };
+        let own_url = self
+            .carrier
+            .resource_url(&format!("Transcriptions/{}", transcription.sid));
         let params: Params = [
             ("TranscriptionSid", transcription.sid.as_str()),
-            ("TranscriptionText", transcription.text.as_deref().unwrap_or_default()),
+            (
+                "TranscriptionText",
+                transcription.text.as_deref().unwrap_or_default(),
+            ),
             ("TranscriptionStatus", status),
             ("TranscriptionUrl", &own_url),
             ("RecordingSid", &recording.sid),
@@ -131,7 +157,13 @@ impl Run {
         .into_iter()
         .collect();
         let (kind, sid, method) = (WebhookKind::Transcription, transcription.sid, "POST".to_owned());
-        let webhook = Webhook { kind, sid, url, method, payload: Payload::Form(params) };
+        let webhook = Webhook {
+            kind,
+            sid,
+            url,
+            method,
+            payload: Payload::Form(params),
+        };
         self.delivery.exchanges.extend(self.carrier.report(webhook).await);
     }
 }

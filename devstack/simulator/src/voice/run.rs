@@ -38,7 +38,13 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn new(carrier: Arc<Carrier>, delivery: Delivery, script: CallScript) -> Self {
-        Self { carrier, delivery, script, seconds: 0, current: Hook::default() }
+        Self {
+            carrier,
+            delivery,
+            script,
+            seconds: 0,
+            current: Hook::default(),
+        }
     }
 
     /// Runs from the first document to the end of the call, and says how it ended.
@@ -50,18 +56,30 @@ impl Run {
                 Flow::End(status) => return status,
                 Flow::Next => return "completed",
             };
-            let Some(mut params) = self.form() else { return "failed" };
-            params.0.extend(extra.into_iter().map(|(name, value)| (name.to_owned(), value)));
-            let fetched =
-                self.carrier.fetch_document(kind, &self.delivery.sid, &hook, &fallback, &params).await;
+            let Some(mut params) = self.form() else {
+                return "failed";
+            };
+            params
+                .0
+                .extend(extra.into_iter().map(|(name, value)| (name.to_owned(), value)));
+            let fetched = self
+                .carrier
+                .fetch_document(kind, &self.delivery.sid, &hook, &fallback, &params)
+                .await;
             self.current = hook;
             self.delivery.exchanges.extend(fetched.exchanges);
             // Without a document the caller hears an error.
-            let Some(document) = fetched.document else { return "failed" };
-            self.delivery.warnings.extend(cxml::lint(&document, Medium::Voice));
+            let Some(document) = fetched.document else {
+                return "failed";
+            };
+            self.delivery
+                .warnings
+                .extend(cxml::lint(&document, Medium::Voice));
             next = self.execute(&document.verbs).await;
         }
-        self.delivery.warnings.push("the call fetches documents without end".to_owned());
+        self.delivery
+            .warnings
+            .push("the call fetches documents without end".to_owned());
         "completed"
     }
 
@@ -69,12 +87,19 @@ impl Run {
     pub(super) fn form(&self) -> Option<Params> {
         let carrier = Arc::clone(&self.carrier);
         let mut state = carrier.state();
-        state.call(&self.delivery.sid).map(|call| carrier.voice_form(call))
+        state
+            .call(&self.delivery.sid)
+            .map(|call| carrier.voice_form(call))
     }
 
     async fn execute(&mut self, verbs: &[Element]) -> Flow {
         for verb in verbs {
-            if self.carrier.state().call(&self.delivery.sid).is_none_or(|call| call.is_over()) {
+            if self
+                .carrier
+                .state()
+                .call(&self.delivery.sid)
+                .is_none_or(|call| call.is_over())
+            {
                 return Flow::End("completed");
             }
             self.delivery.verbs.push(verb.clone());
@@ -93,7 +118,11 @@ impl Run {
 
     /// Any verb but `<Reject>` answers the call.
     fn answer(&self) {
-        let ringing = self.carrier.state().call(&self.delivery.sid).is_some_and(|call| call.status() == "ringing");
+        let ringing = self
+            .carrier
+            .state()
+            .call(&self.delivery.sid)
+            .is_some_and(|call| call.status() == "ringing");
         if ringing {
             self.carrier.advance_call(&self.delivery.sid, "in-progress", 0);
         }
@@ -115,7 +144,10 @@ impl Run {
     }
 
     fn listen(&mut self, verb: &Element) {
-        let length = verb.attribute("length").and_then(|length| length.parse().ok()).unwrap_or(1);
+        let length = verb
+            .attribute("length")
+            .and_then(|length| length.parse().ok())
+            .unwrap_or(1);
         self.seconds += if verb.name == "Pause" { length } else { 1 };
     }
 
@@ -146,7 +178,10 @@ impl Run {
 
     /// A URL of a verb, relative to the document if it must be, and the verb's method.
     pub(super) fn hook(&self, verb: &Element, url: &str) -> Hook {
-        Hook { url: Some(self.absolute(url)), method: verb.attribute("method").map(str::to_owned) }
+        Hook {
+            url: Some(self.absolute(url)),
+            method: verb.attribute("method").map(str::to_owned),
+        }
     }
 
     pub(super) fn absolute(&self, url: &str) -> String {
@@ -154,7 +189,12 @@ impl Run {
         if crate::text::is_web_url(url) {
             return url.to_owned();
         }
-        let base = self.current.url.as_deref().and_then(|base| url::Url::parse(base).ok());
-        base.and_then(|base| base.join(url).ok()).map_or_else(|| url.to_owned(), String::from)
+        let base = self
+            .current
+            .url
+            .as_deref()
+            .and_then(|base| url::Url::parse(base).ok());
+        base.and_then(|base| base.join(url).ok())
+            .map_or_else(|| url.to_owned(), String::from)
     }
 }

@@ -34,7 +34,11 @@ impl DialOutcome {
     }
 
     pub(crate) fn seconds(self) -> u64 {
-        if let Self::Answered { seconds } = self { seconds } else { 0 }
+        if let Self::Answered { seconds } = self {
+            seconds
+        } else {
+            0
+        }
     }
 }
 
@@ -90,18 +94,31 @@ impl Default for CallScript {
 impl CallScript {
     /// The dialled party answers and talks.
     pub fn answered(seconds: u64) -> Self {
-        Self { dial: DialOutcome::Answered { seconds }, ..Self::default() }
+        Self {
+            dial: DialOutcome::Answered { seconds },
+            ..Self::default()
+        }
     }
 
     /// The dialled party is busy.
     pub fn busy() -> Self {
-        Self { dial: DialOutcome::Busy, ..Self::default() }
+        Self {
+            dial: DialOutcome::Busy,
+            ..Self::default()
+        }
     }
 
     /// Nobody answers, and the caller leaves a message, then hangs up.
     pub fn leaves_voicemail(seconds: u64, transcript: &str) -> Self {
         let transcript = Some(transcript.to_owned());
-        Self { voicemail: Voicemail::Leaves { seconds, transcript, presses_key: false }, ..Self::default() }
+        Self {
+            voicemail: Voicemail::Leaves {
+                seconds,
+                transcript,
+                presses_key: false,
+            },
+            ..Self::default()
+        }
     }
 
     /// Nobody answers, and the caller hangs up at the beep.
@@ -111,10 +128,16 @@ impl CallScript {
 
     /// Nobody answers, and the caller says nothing.
     pub fn silent() -> Self {
-        Self { voicemail: Voicemail::Absent, ..Self::default() }
+        Self {
+            voicemail: Voicemail::Absent,
+            ..Self::default()
+        }
     }
 
     pub(crate) fn outcome_of(&self, number: &str) -> DialOutcome {
-        self.dial_numbers.iter().find(|(other, _)| other == number).map_or(self.dial, |(_, outcome)| *outcome)
+        self.dial_numbers
+            .iter()
+            .find(|(other, _)| other == number)
+            .map_or(self.dial, |(_, outcome)| *outcome)
     }
 }

@@ -49,8 +49,13 @@ pub(crate) async fn request(
     let mut answer = once(method, url, headers, body, timeouts).await?;
     let mut at = url.to_owned();
     for _ in 0..REDIRECTS_MAX {
-        let Some(location) = redirect(&answer) else { return Ok(answer) };
-        at = Url::parse(&at).and_then(|base| base.join(location)).map_err(|e| failure(11215, e))?.to_string();
+        let Some(location) = redirect(&answer) else {
+            return Ok(answer);
+        };
+        at = Url::parse(&at)
+            .and_then(|base| base.join(location))
+            .map_err(|e| failure(11215, e))?
+            .to_string();
         answer = once("GET", &at, &[], Bytes::new(), timeouts).await?;
     }
     match redirect(&answer) {
@@ -60,7 +65,9 @@ pub(crate) async fn request(
 }
 
 fn redirect(answer: &Answered) -> Option<&str> {
-    matches!(answer.status, 301 | 302 | 303 | 307 | 308).then_some(answer.location.as_deref()).flatten()
+    matches!(answer.status, 301 | 302 | 303 | 307 | 308)
+        .then_some(answer.location.as_deref())
+        .flatten()
 }
 
 async fn once(
@@ -77,26 +84,47 @@ async fn once(
     let host = parsed.host_str().ok_or_else(|| failure(11200, "no host"))?;
     let port = parsed.port_or_known_default().unwrap_or(80);
     let address = (host.trim_matches(['[', ']']).to_owned(), port);
-    let stream = within(timeouts.connect, "connect", TcpStream::connect(address)).await?.map_err(|e| {
-        let code = if e.to_string().contains("lookup") { 11210 } else { 11200 };
-        failure(code, e)
-    })?;
+    let stream = within(timeouts.connect, "connect", TcpStream::connect(address))
+        .await?
+        .map_err(|e| {
+            let code = if e.to_string().contains("lookup") {
+                11210
+            } else {
+                11200
+            };
+            failure(code, e)
+        })?;
     let _ = stream.set_nodelay(true);
 
-    let mut builder = Request::builder().method(method).uri(path_and_query(url)).header(header::HOST, host_header(&parsed));
+    let mut builder = Request::builder()
+        .method(method)
+        .uri(path_and_query(url))
+        .header(header::HOST, host_header(&parsed));
     for (name, value) in headers {
         builder = builder.header(*name, *value);
     }
     if !parsed.username().is_empty() {
-        let decode = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
-        let pair = format!("{}:{}", decode(parsed.username()), decode(parsed.password().unwrap_or_default()));
-        builder = builder.header(header::AUTHORIZATION, format!("Basic {}", BASE64_STANDARD.encode(pair)));
+        let decode = |text: &str| {
+            percent_encoding::percent_decode_str(text)
+                .decode_utf8_lossy()
+                .into_owned()
+        };
+        let pair = format!(
+            "{}:{}",
+            decode(parsed.username()),
+            decode(parsed.password().unwrap_or_default())
+        );
+        builder = builder.header(
+            header::AUTHORIZATION,
+            format!("Basic {}", BASE64_STANDARD.encode(pair)),
+        );
     }
     let request = builder.body(Body::from(body)).map_err(|e| failure(11200, e))?;
 
     let exchange = async {
-        let (mut sender, connection) =
-            http1::handshake(TokioIo::new(stream)).await.map_err(|e| failure(11251, e))?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|e| failure(11251, e))?;
         let connection = tokio::spawn(connection);
         let outcome = read(sender.send_request(request)).await;
         connection.abort();
@@ -110,7 +138,10 @@ async fn read(
 ) -> Result<Answered, Failure> {
     let response = sending.await.map_err(|e| failure(11200, e))?;
     let text = |name: header::HeaderName| {
-        response.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+        response
+            .headers()
+            .get(name)
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
     };
     let (status, content_type) = (response.status().as_u16(), text(header::CONTENT_TYPE));
     let location = text(header::LOCATION);
@@ -123,11 +154,18 @@ async fn read(
             break;
         }
     }
-    Ok(Answered { status, content_type, location, body })
+    Ok(Answered {
+        status,
+        content_type,
+        location,
+        body,
+    })
 }
 
 async fn within<T>(limit: Duration, what: &str, work: impl Future<Output = T>) -> Result<T, Failure> {
-    timeout(limit, work).await.map_err(|_| failure(11200, format!("{what} timeout")))
+    timeout(limit, work)
+        .await
+        .map_err(|_| failure(11200, format!("{what} timeout")))
 }
 
 /// The path and query as they stand in `url`, without the fragment, which never travels.
@@ -135,12 +173,17 @@ fn path_and_query(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let rest = rest.split_once('#').map_or(rest, |(rest, _)| rest);
     let path = rest.find(['/', '?']).map_or("", |at| &rest[at..]);
-    if path.starts_with('/') { path.to_owned() } else { format!("/{path}") }
+    if path.starts_with('/') {
+        path.to_owned()
+    } else {
+        format!("/{path}")
+    }
 }
 
 fn host_header(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
-    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    url.port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ pub(crate) struct Fetched {
 impl Carrier {
     /// One signed request; recorded, and judged by its status only.
     async fn exchange(&self, webhook: &Webhook, attempt: u32, repeated: bool) -> (Exchange, Vec<u8>) {
-        let key = &self.config.signing_key;
+        let key = &self.state().signing_key.clone();
         let get = webhook.method == "GET";
         let (url, signature, content_type, sent) = match &webhook.payload {
             Payload::Form(params) if get => {
@@ -57,14 +57,20 @@ impl Carrier {
             }
             Payload::Form(params) => {
                 let signature = sign_form(key, &webhook.url, params);
-                (webhook.url.clone(), signature, "application/x-www-form-urlencoded", params.encode())
+                (
+                    webhook.url.clone(),
+                    signature,
+                    "application/x-www-form-urlencoded",
+                    params.encode(),
+                )
             }
             Payload::Json(body) => {
                 let signature = sign_json(key, &webhook.url, body.as_bytes());
                 (webhook.url.clone(), signature, "application/json", body.clone())
             }
         };
-        self.send(webhook, url, signature, content_type, sent, attempt, repeated).await
+        self.send(webhook, url, signature, content_type, sent, attempt, repeated)
+            .await
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of one request line by line")]
@@ -78,7 +84,10 @@ impl Carrier {
         attempt: u32,
         repeated: bool,
     ) -> (Exchange, Vec<u8>) {
-        let mut headers = vec![("X-SignalWire-Signature", signature.as_str()), ("User-Agent", "SignalWire")];
+        let mut headers = vec![
+            ("X-SignalWire-Signature", signature.as_str()),
+            ("User-Agent", "SignalWire"),
+        ];
         headers.push(("X-Twilio-Signature", signature.as_str()));
         if !content_type.is_empty() {
             headers.push(("Content-Type", content_type));
@@ -131,7 +140,12 @@ impl Carrier {
     }
 
     /// Sends it, and once more when duplicates are ordered. The first answer counts.
-    async fn attempt(&self, webhook: &Webhook, attempt: u32, judge: fn(&mut Exchange, &[u8])) -> (Exchange, Vec<u8>) {
+    async fn attempt(
+        &self,
+        webhook: &Webhook,
+        attempt: u32,
+        judge: fn(&mut Exchange, &[u8]),
+    ) -> (Exchange, Vec<u8>) {
         let (mut first, raw) = self.exchange(webhook, attempt, false).await;
         judge(&mut first, &raw);
         self.keep(&first);
@@ -156,7 +170,13 @@ impl Carrier {
         for (kind, hook) in [(kind, hook), (WebhookKind::Fallback, fallback)] {
             let Some(url) = hook.url.clone() else { continue };
             let payload = Payload::Form(params.clone());
-            let webhook = Webhook { kind, sid: sid.to_owned(), url, method: hook.method().to_owned(), payload };
+            let webhook = Webhook {
+                kind,
+                sid: sid.to_owned(),
+                url,
+                method: hook.method().to_owned(),
+                payload,
+            };
             let (exchange, raw) = self.attempt(&webhook, 1, judge_document).await;
             let failed = exchange.error.is_some();
             fetched.exchanges.push(exchange);
@@ -174,7 +194,10 @@ impl Carrier {
         let started = Instant::now();
         for attempt in 1..=ATTEMPTS_MAX {
             let left = self.config.timeouts.total.saturating_sub(started.elapsed());
-            let Ok((exchange, _)) = timeout(left, self.attempt(&webhook, attempt, judge_callback)).await else { break };
+            let Ok((exchange, _)) = timeout(left, self.attempt(&webhook, attempt, judge_callback)).await
+            else {
+                break;
+            };
             let failed = exchange.error.is_some();
             exchanges.push(exchange);
             if !failed {
@@ -210,7 +233,15 @@ impl Carrier {
         };
         let (url, signature) = (earlier.url.clone(), earlier.signature.clone());
         let (mut exchange, raw) = self
-            .send(&webhook, url, signature, &earlier.content_type, earlier.sent.clone(), earlier.attempt, true)
+            .send(
+                &webhook,
+                url,
+                signature,
+                &earlier.content_type,
+                earlier.sent.clone(),
+                earlier.attempt,
+                true,
+            )
             .await;
         let is_document = matches!(
             earlier.kind,
@@ -222,7 +253,9 @@ impl Carrier {
             judge_callback(&mut exchange, &raw);
         }
         self.keep(&exchange);
-        let document = (is_document && exchange.error.is_none()).then(|| cxml::parse(&raw).ok()).flatten();
+        let document = (is_document && exchange.error.is_none())
+            .then(|| cxml::parse(&raw).ok())
+            .flatten();
         (exchange, document)
     }
 }
@@ -232,7 +265,13 @@ fn judge_document(exchange: &mut Exchange, raw: &[u8]) {
     if exchange.error.is_some() {
         return;
     }
-    let media_type = exchange.answer_type.as_deref().unwrap_or_default().split(';').next().unwrap_or_default();
+    let media_type = exchange
+        .answer_type
+        .as_deref()
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default();
     let error = match media_type.trim().to_ascii_lowercase().as_str() {
         "application/xml" | "text/xml" => cxml::parse(raw).err().map(|text| (12100, text)),
         other => Some((12300, format!("content type {other:?}"))),

@@ -1,5 +1,6 @@
 //! A REST client and a webhook receiver for the simulator's own tests.
 #![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::{
     collections::VecDeque,
@@ -48,24 +49,45 @@ pub struct Reply {
     pub json: Value,
 }
 
-pub async fn call(sim: &Simulator, method: &str, path: &str, auth: Option<&str>, kind: &str, body: String) -> Option<Reply> {
+pub async fn call(
+    sim: &Simulator,
+    method: &str,
+    path: &str,
+    auth: Option<&str>,
+    kind: &str,
+    body: String,
+) -> Option<Reply> {
     let address = sim.base_url().trim_start_matches("http://").to_owned();
     let stream = TcpStream::connect(&address).await.unwrap();
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
-    let mut request = Request::builder().method(method).uri(path).header(header::HOST, address);
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::HOST, address);
     if let Some(auth) = auth {
-        request = request.header(header::AUTHORIZATION, format!("Basic {}", BASE64_STANDARD.encode(auth)));
+        request = request.header(
+            header::AUTHORIZATION,
+            format!("Basic {}", BASE64_STANDARD.encode(auth)),
+        );
     }
     if !kind.is_empty() {
         request = request.header(header::CONTENT_TYPE, kind);
     }
-    let response = sender.send_request(request.body(Body::from(body)).unwrap()).await.ok()?;
+    let response = sender
+        .send_request(request.body(Body::from(body)).unwrap())
+        .await
+        .ok()?;
     let (head, body) = response.into_parts();
     let bytes = to_bytes(Body::new(body), usize::MAX).await.ok()?;
     let text = String::from_utf8_lossy(&bytes).into_owned();
     let json = serde_json::from_str(&text).unwrap_or_default();
-    Some(Reply { status: head.status.as_u16(), headers: head.headers, text, json })
+    Some(Reply {
+        status: head.status.as_u16(),
+        headers: head.headers,
+        text,
+        json,
+    })
 }
 
 fn auth(sim: &Simulator) -> String {
@@ -80,16 +102,35 @@ fn path(sim: &Simulator, rest: &str) -> String {
 }
 
 pub async fn get(sim: &Simulator, rest: &str) -> Reply {
-    call(sim, "GET", &path(sim, rest), Some(&auth(sim)), "", String::new()).await.unwrap()
+    call(sim, "GET", &path(sim, rest), Some(&auth(sim)), "", String::new())
+        .await
+        .unwrap()
 }
 
 pub async fn delete(sim: &Simulator, rest: &str) -> Reply {
-    call(sim, "DELETE", &path(sim, rest), Some(&auth(sim)), "", String::new()).await.unwrap()
+    call(
+        sim,
+        "DELETE",
+        &path(sim, rest),
+        Some(&auth(sim)),
+        "",
+        String::new(),
+    )
+    .await
+    .unwrap()
 }
 
 pub async fn try_post(sim: &Simulator, rest: &str, form: &[(&str, &str)]) -> Option<Reply> {
     let body = form.iter().copied().collect::<Params>().encode();
-    call(sim, "POST", &path(sim, rest), Some(&auth(sim)), "application/x-www-form-urlencoded", body).await
+    call(
+        sim,
+        "POST",
+        &path(sim, rest),
+        Some(&auth(sim)),
+        "application/x-www-form-urlencoded",
+        body,
+    )
+    .await
 }
 
 pub async fn post(sim: &Simulator, rest: &str, form: &[(&str, &str)]) -> Reply {
@@ -97,14 +138,29 @@ pub async fn post(sim: &Simulator, rest: &str, form: &[(&str, &str)]) -> Reply {
 }
 
 pub async fn post_json(sim: &Simulator, rest: &str, json: Value) -> Reply {
-    call(sim, "POST", &path(sim, rest), Some(&auth(sim)), "application/json", json.to_string()).await.unwrap()
+    call(
+        sim,
+        "POST",
+        &path(sim, rest),
+        Some(&auth(sim)),
+        "application/json",
+        json.to_string(),
+    )
+    .await
+    .unwrap()
 }
 
 /// The first number on sale with voice and SMS in an area code.
 pub async fn find(sim: &Simulator, area_code: &str) -> String {
-    let found = get(sim, &format!("AvailablePhoneNumbers/US/Local.json?AreaCode={area_code}")).await;
+    let found = get(
+        sim,
+        &format!("AvailablePhoneNumbers/US/Local.json?AreaCode={area_code}"),
+    )
+    .await;
     let rows = found.json["available_phone_numbers"].as_array().unwrap();
-    let row = rows.iter().find(|r| r["capabilities"]["voice"] == true && r["capabilities"]["SMS"] == true);
+    let row = rows
+        .iter()
+        .find(|r| r["capabilities"]["voice"] == true && r["capabilities"]["SMS"] == true);
     row.unwrap()["phone_number"].as_str().unwrap().to_owned()
 }
 
@@ -140,7 +196,11 @@ impl Receiver {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let receiver = Self { url, hits: Arc::default(), answers: Arc::default() };
+        let receiver = Self {
+            url,
+            hits: Arc::default(),
+            answers: Arc::default(),
+        };
         let app = Router::new().fallback(receive).with_state(receiver.clone());
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
         receiver
@@ -167,11 +227,22 @@ impl Receiver {
     }
 
     pub fn cxml(&self, path: &str, verbs: &str) {
-        self.answer(path, 200, "text/xml", &format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response>{verbs}</Response>"));
+        self.answer(
+            path,
+            200,
+            "text/xml",
+            &format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response>{verbs}</Response>"),
+        );
     }
 
     pub fn hits(&self, path: &str) -> Vec<Hit> {
-        self.hits.lock().unwrap().iter().filter(|hit| hit.path == path).cloned().collect()
+        self.hits
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|hit| hit.path == path)
+            .cloned()
+            .collect()
     }
 }
 
@@ -188,9 +259,16 @@ async fn receive(State(receiver): State<Receiver>, request: Request) -> Response
         std::future::pending::<()>().await;
     }
     let mut answers = receiver.answers.lock().unwrap();
-    let answer = answers.iter_mut().find(|(known, _)| *known == path).map(|(_, queue)| {
-        if queue.len() > 1 { queue.pop_front().unwrap() } else { queue[0].clone() }
-    });
+    let answer = answers
+        .iter_mut()
+        .find(|(known, _)| *known == path)
+        .map(|(_, queue)| {
+            if queue.len() > 1 {
+                queue.pop_front().unwrap()
+            } else {
+                queue[0].clone()
+            }
+        });
     let (status, content_type, body) =
         answer.unwrap_or((200, "application/xml".to_owned(), "<Response/>".to_owned()));
     let status = StatusCode::from_u16(status).unwrap();
