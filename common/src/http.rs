@@ -68,6 +68,14 @@ where
     .await
 }
 
+/// The request that an event (payload 2.0) holds, as [`serve`] hands it to a handler: for tests and local gateways.
+///
+/// # Errors
+/// When it is no such event.
+pub fn request_from_event(event: serde_json::Value) -> Result<Request, serde_json::Error> {
+    serde_json::from_value(event).map(|event| LambdaRequest::ApiGatewayV2(tame(event)).into())
+}
+
 /// `lambda_http` puts a URL together from the event and panics when the parts do not fit: a header that no client behind API
 /// Gateway can set, but anything else may. We never use that URL, so its parts are made harmless; the raw path stays as it is.
 fn tame(mut request: ApiGatewayV2httpRequest) -> ApiGatewayV2httpRequest {

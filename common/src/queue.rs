@@ -1,6 +1,8 @@
 //! SQS: work for later.
 
-use aws_config::BehaviorVersion;
+use crate::config::{ConfigError, Settings};
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_sqs::config::Credentials;
 use aws_sdk_sqs::error::DisplayErrorContext;
 use std::time::Duration;
 use tokio::sync::OnceCell;
@@ -8,9 +10,44 @@ use tokio::sync::OnceCell;
 /// How long one send may take, retries included.
 const SEND_SECONDS_MAX: u64 = 4;
 
-/// Settings of the AWS SDK: region and credentials from the environment, `AWS_ENDPOINT_URL` for an emulator.
-pub async fn aws_config() -> aws_config::SdkConfig {
-    aws_config::load_defaults(BehaviorVersion::latest()).await
+/// How to reach AWS: as the SDK finds out by itself, or an emulator with the credentials that the settings state.
+#[derive(Clone)]
+pub enum Aws {
+    /// Region, role and endpoint as Lambda provides them.
+    Default,
+    /// `AWS_ENDPOINT_URL`
+    Emulator {
+        /// Where it listens.
+        endpoint: String,
+        /// `AWS_REGION`
+        region: String,
+    },
+}
+
+impl Aws {
+    /// Reads `AWS_ENDPOINT_URL` and `AWS_REGION`.
+    pub fn from_settings(settings: &Settings) -> Self {
+        match settings.optional("AWS_ENDPOINT_URL") {
+            None => Self::Default,
+            Some(endpoint) => Self::Emulator {
+                endpoint: endpoint.to_owned(),
+                region: settings.optional("AWS_REGION").unwrap_or("us-east-1").to_owned(),
+            },
+        }
+    }
+
+    /// The SDK's configuration.
+    pub(crate) async fn config(&self) -> aws_config::SdkConfig {
+        let loader = aws_config::defaults(BehaviorVersion::latest());
+        match self {
+            Self::Default => loader.load().await,
+            Self::Emulator { endpoint, region } => {
+                let loader = loader.endpoint_url(endpoint).region(Region::new(region.clone()));
+                // an emulator takes any credentials, but the SDK signs with some
+                loader.credentials_provider(Credentials::new("emulator", "emulator", None, None, "emulator")).load().await
+            }
+        }
+    }
 }
 
 /// The queue did not take the message.
@@ -21,13 +58,19 @@ pub struct QueueError(String);
 /// One queue; the client is made at the first send.
 pub struct Queue {
     url: String,
+    aws: Aws,
     client: OnceCell<aws_sdk_sqs::Client>,
 }
 
 impl Queue {
-    /// The queue at this URL.
-    pub fn new(url: &str) -> Self {
-        Self { url: url.to_owned(), client: OnceCell::new() }
+    /// The queue whose URL a setting holds.
+    ///
+    /// # Errors
+    /// Missing or malformed.
+    pub fn from_settings(settings: &Settings, name: &'static str) -> Result<Self, ConfigError> {
+        let url = settings.required(name)?;
+        url::Url::parse(url).map_err(|_| ConfigError::malformed(name, "the queue's URL is expected"))?;
+        Ok(Self { url: url.to_owned(), aws: Aws::from_settings(settings), client: OnceCell::new() })
     }
 
     /// Puts one message there; once this returns, SQS keeps it.
@@ -35,7 +78,7 @@ impl Queue {
     /// # Errors
     /// When SQS refuses or does not answer in time. It may have taken the message all the same: receivers deduplicate.
     pub async fn send(&self, body: &str) -> Result<(), QueueError> {
-        let client = self.client.get_or_init(|| async { aws_sdk_sqs::Client::new(&aws_config().await) }).await;
+        let client = self.client.get_or_init(|| async { aws_sdk_sqs::Client::new(&self.aws.config().await) }).await;
         let sending = client.send_message().queue_url(&self.url).message_body(body).send();
         match tokio::time::timeout(Duration::from_secs(SEND_SECONDS_MAX), sending).await {
             Ok(Ok(_)) => Ok(()),

@@ -58,7 +58,7 @@ impl<T> Live<T> {
         environment: Settings,
         build: fn(&Settings) -> Result<T, ConfigError>,
     ) -> Result<Self, StartError> {
-        let reader = environment.optional("APP_SECRET_ID").map(SecretReader::new);
+        let reader = environment.optional("APP_SECRET_ID").map(|id| SecretReader::new(id, &environment));
         let secret = match &reader {
             Some(reader) => reader.read().await?,
             None => HashMap::new(),
@@ -79,6 +79,11 @@ impl<T> Live<T> {
             (state.value.clone(), due)
         };
         if due { self.look().await } else { value }
+    }
+
+    /// Whether there is no secret behind it, so that it will never change.
+    pub fn is_fixed(&self) -> bool {
+        self.reader.is_none()
     }
 
     /// After a credential was refused: looks at once, and gives the new value if there is one.

@@ -1,5 +1,7 @@
 //! The JSON secret in AWS Secrets Manager.
 
+use super::Settings;
+use crate::queue::Aws;
 use aws_sdk_secretsmanager::error::DisplayErrorContext;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -16,13 +18,14 @@ pub struct SecretError(String);
 /// Reads one secret; the client is made at the first read.
 pub struct SecretReader {
     id: String,
+    aws: Aws,
     client: OnceCell<aws_sdk_secretsmanager::Client>,
 }
 
 impl SecretReader {
     /// A reader for a secret's name or ARN.
-    pub fn new(id: &str) -> Self {
-        Self { id: id.to_owned(), client: OnceCell::new() }
+    pub fn new(id: &str, settings: &Settings) -> Self {
+        Self { id: id.to_owned(), aws: Aws::from_settings(settings), client: OnceCell::new() }
     }
 
     /// The secret's keys and values now.
@@ -38,7 +41,7 @@ impl SecretReader {
     async fn fetch(&self) -> Result<HashMap<String, String>, SecretError> {
         let client = self
             .client
-            .get_or_init(|| async { aws_sdk_secretsmanager::Client::new(&crate::queue::aws_config().await) })
+            .get_or_init(|| async { aws_sdk_secretsmanager::Client::new(&self.aws.config().await) })
             .await;
         let answer = client
             .get_secret_value()

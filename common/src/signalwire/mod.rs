@@ -1,12 +1,14 @@
 //! What we ask of SignalWire over REST (FACTS 1–5): [`Client`] with one method an operation, each with its wire structs beside it.
 
 mod calls;
+mod campaigns;
 mod client;
 mod error;
 mod messages;
 mod phone_numbers;
 pub mod space_url;
 
+pub use campaigns::CampaignOrder;
 pub use calls::{CallRequest, PlacedCall};
 pub use client::Client;
 pub use error::Error;

@@ -1,0 +1,266 @@
+//! One order, from wherever it stands to its number.
+//!
+//! 1. The order is leased: nobody else works on it.
+//! 2. If an earlier try chose a number, it may have bought it: the carrier's list is read before anything else.
+//! 3. Otherwise it searches, and puts the number that it chose on record.
+//! 4. It asks for the purchase of just that number. Whatever comes back but a clear yes, the list decides.
+//! 5. The number is recorded together with the order's next state, and put into the campaign.
+//!
+//! A number can be bought only once, and an order asks for another one only when the carrier has refused the first and does not
+//! list it as ours: so no interleaving of crashes and repeats buys two.
+
+use crate::handler::Parts;
+use crate::naming::{belongs_to, friendly_name};
+use crate::search;
+use common::signalwire::{Error as Carrier, OwnedNumber, Purchase};
+use common::store::{self, Chosen, Configured, Order};
+use uuid::Uuid;
+
+/// Longer than the function may run (90 s), so that a lease ends only after its holder has.
+const LEASE_SECONDS: f64 = 120.0;
+
+/// How many refused numbers one try puts up with.
+const REFUSALS_MAX: usize = 8;
+
+/// After so many tries a person is asked.
+const ATTEMPTS_MAX: i32 = 12;
+
+/// How a try ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// Nothing is left to do.
+    Done,
+    /// It is to be tried again.
+    Retrying,
+    /// A person has to act; the order says what.
+    NeedsAttention,
+    /// Somebody else works on it, or nothing was left to do.
+    NotOurs,
+    /// The carrier refuses our credentials: worth another try with new ones.
+    CredentialsRefused,
+}
+
+/// Why a try stops short.
+enum Stop {
+    Store(store::Error),
+    Overtaken,
+    Later { reason: String, seconds: Option<u32>, forget_number: bool },
+    Person(String),
+    Credentials,
+}
+
+impl From<store::Error> for Stop {
+    fn from(error: store::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Works on an order until it has its number or has to wait. `last_credentials`: there are no newer ones to try.
+///
+/// # Errors
+/// When the database could not keep where it stands; the order is taken up again later.
+pub async fn run(parts: &Parts, id: Uuid, last_credentials: bool) -> Result<Progress, store::Error> {
+    let Some(order) = parts.store.lease_order(id, Uuid::now_v7(), LEASE_SECONDS).await? else {
+        return Ok(Progress::NotOurs);
+    };
+    match pursue(parts, &order).await {
+        Ok(number) => {
+            tracing::info!(
+                workspace.id = %order.workspace_id, order.id = %order.id, phone_number = %common::domain::phone_number::mask(&number),
+                "Phone number provisioned for workspace"
+            );
+            Ok(Progress::Done)
+        }
+        Err(Stop::Store(error)) => Err(error),
+        Err(Stop::Overtaken) => Ok(Progress::NotOurs),
+        Err(Stop::Later { reason, .. }) if order.attempts >= ATTEMPTS_MAX => {
+            give_up(parts, &order, &format!("{reason}; {ATTEMPTS_MAX} tries failed. Retry the order once the cause is gone")).await
+        }
+        Err(Stop::Later { reason, seconds, forget_number }) => {
+            let wait = seconds.map_or_else(|| backoff(order.attempts), f64::from);
+            parts.store.save_order(&order, "retrying", Some(&reason), Some(wait), forget_number).await?;
+            tracing::warn!(
+                workspace.id = %order.workspace_id, order.id = %order.id, reason, again_in_seconds = wait,
+                "Failed to provision phone number"
+            );
+            Ok(Progress::Retrying)
+        }
+        Err(Stop::Person(reason)) => give_up(parts, &order, &reason).await,
+        Err(Stop::Credentials) if !last_credentials => {
+            parts.store.save_order(&order, "retrying", Some("SignalWire refused our credentials"), Some(0.0), false).await?;
+            Ok(Progress::CredentialsRefused)
+        }
+        Err(Stop::Credentials) => {
+            let reason = "SignalWire refuses SIGNALWIRE_PROJECT_ID and SIGNALWIRE_TOKEN, or the token lacks the numbers scope: \
+                          put working ones into the secret, then retry this order";
+            give_up(parts, &order, reason).await
+        }
+    }
+}
+
+async fn give_up(parts: &Parts, order: &Order, reason: &str) -> Result<Progress, store::Error> {
+    parts.store.save_order(order, "needs_attention", Some(reason), None, false).await?;
+    tracing::error!(workspace.id = %order.workspace_id, order.id = %order.id, reason, "Failed to provision phone number");
+    Ok(Progress::NeedsAttention)
+}
+
+fn backoff(attempts: i32) -> f64 {
+    (30.0 * f64::from(2_i32.saturating_pow(u32::try_from(attempts.saturating_sub(1)).unwrap_or(0).min(12)))).min(3600.0)
+}
+
+async fn pursue(parts: &Parts, order: &Order) -> Result<String, Stop> {
+    if let (Some(row), Some(number)) = (order.phone_number_id, &order.phone_number) {
+        return finish(parts, order, row, number).await;
+    }
+    if let Some(number) = &order.phone_number {
+        match find_bought(parts, order, number).await? {
+            Found::Ours(owned) => return record(parts, order, &owned).await,
+            Found::Foreign => {}
+            // Not bought yet, or not listed yet: only this number may be asked for again.
+            Found::Nowhere if order.entitled => {
+                if let Some(owned) = buy(parts, order, number).await? {
+                    return record(parts, order, &owned).await;
+                }
+            }
+            Found::Nowhere => {}
+        }
+    }
+    if !order.entitled {
+        parts.store.save_order(order, "canceled", Some("the workspace no longer has a plan with numbers"), None, true).await?;
+        return Err(Stop::Overtaken);
+    }
+    let code = order.area_code.as_deref().unwrap_or(&parts.default_area_code);
+    let owned = search_and_buy(parts, order, code).await?;
+    record(parts, order, &owned).await
+}
+
+async fn search_and_buy(parts: &Parts, order: &Order, code: &str) -> Result<OwnedNumber, Stop> {
+    if !parts.store.save_order(order, "searching", None, None, true).await? {
+        return Err(Stop::Overtaken);
+    }
+    let mut refused: Vec<String> = order.phone_number.iter().cloned().collect();
+    let plan = search::plan(code);
+    for step in &plan {
+        let found = parts.carrier.search_numbers(step).await.map_err(|error| later(&error, "the search for a number"))?;
+        for candidate in search::candidates(step, found) {
+            if refused.contains(&candidate) {
+                continue;
+            }
+            match parts.store.choose_number(order, &candidate).await? {
+                Chosen::Elsewhere => continue,
+                Chosen::Overtaken => return Err(Stop::Overtaken),
+                Chosen::Ours => {}
+            }
+            if let Some(owned) = buy(parts, order, &candidate).await? {
+                return Ok(owned);
+            }
+            refused.push(candidate);
+            if refused.len() > REFUSALS_MAX {
+                return Err(Stop::Later {
+                    reason: format!("SignalWire refused {REFUSALS_MAX} numbers in a row"),
+                    seconds: None,
+                    forget_number: true,
+                });
+            }
+        }
+    }
+    let country = plan.first().map_or("US", |step| step.country);
+    parts.store.save_order(order, "searching", None, None, true).await?;
+    Err(Stop::Person(format!(
+        "no number with voice and SMS is for sale in area code {code}, its region or anywhere in {country}; \
+         set another preferred_area_code, or retry this order later"
+    )))
+}
+
+enum Found {
+    Ours(OwnedNumber),
+    Foreign,
+    Nowhere,
+}
+
+async fn find_bought(parts: &Parts, order: &Order, number: &str) -> Result<Found, Stop> {
+    match parts.carrier.find_owned_number(number).await {
+        Ok(Some(owned)) if belongs_to(owned.friendly_name.as_deref(), order.id) => Ok(Found::Ours(owned)),
+        Ok(Some(_)) => Ok(Found::Foreign),
+        Ok(None) => Ok(Found::Nowhere),
+        Err(error) => Err(later(&error, "reading the list of our numbers")),
+    }
+}
+
+/// Asks for one purchase. `None`: the number cannot be had, and it is certain that we did not buy it.
+async fn buy(parts: &Parts, order: &Order, number: &str) -> Result<Option<OwnedNumber>, Stop> {
+    let name = friendly_name(&order.workspace_name, order.id);
+    let purchase = Purchase { phone_number: number, friendly_name: &name, urls: &parts.urls };
+    match parts.carrier.buy_number(&purchase).await {
+        Ok(owned) if owned.phone_number == number => Ok(Some(owned)),
+        Err(Carrier::Refused { code, .. }) if ["4001", "30002", "insufficient_balance"].contains(&code.as_str()) => {
+            parts.store.save_order(order, "searching", None, None, true).await?;
+            Err(Stop::Person("the SignalWire account has no balance: top it up, then retry this order".to_owned()))
+        }
+        Err(error @ (Carrier::Unauthorized { .. } | Carrier::RateLimited { .. })) => Err(later(&error, "the purchase")),
+        Ok(_) | Err(Carrier::Refused { .. } | Carrier::NotFound) => {
+            // "already taken" may mean: taken by us, by a try whose answer was lost
+            match find_bought(parts, order, number).await? {
+                Found::Ours(owned) => Ok(Some(owned)),
+                Found::Foreign | Found::Nowhere => Ok(None),
+            }
+        }
+        Err(error @ Carrier::OutcomeUnknown(_)) => match find_bought(parts, order, number).await? {
+            Found::Ours(owned) => Ok(Some(owned)),
+            Found::Foreign => Ok(None),
+            Found::Nowhere => Err(later(&error, "the purchase")),
+        },
+    }
+}
+
+async fn record(parts: &Parts, order: &Order, owned: &OwnedNumber) -> Result<String, Stop> {
+    let name = friendly_name(&order.workspace_name, order.id);
+    let bought =
+        Configured { number: owned, friendly_name: &name, urls: &parts.urls, campaign: parts.campaign_id.is_some() };
+    match parts.store.record_purchase(order, Uuid::now_v7(), &bought).await? {
+        Some(row) => finish(parts, order, row, &owned.phone_number).await,
+        None => Err(Stop::Overtaken),
+    }
+}
+
+/// The campaign is asked once here; what comes of it is followed by callbacks, and does not hold the order up: the number
+/// takes calls at once.
+async fn finish(parts: &Parts, order: &Order, row: Uuid, number: &str) -> Result<String, Stop> {
+    if let Some(campaign) = &parts.campaign_id {
+        match parts.carrier.assign_to_campaign(campaign, number, &parts.urls.campaign_status()).await {
+            Ok(assigned) => {
+                let reason = "the carrier is assigning the number to the messaging campaign";
+                parts.store.record_campaign_order(row, Some(&assigned.id), "pending", Some(reason)).await?;
+            }
+            Err(error) => {
+                let reason = format!("the number could not be put into the messaging campaign yet: {error}");
+                tracing::warn!(order.id = %order.id, %error, "Campaign assignment not accepted");
+                parts.store.record_campaign_order(row, None, "pending", Some(&reason)).await?;
+            }
+        }
+    }
+    if parts.store.save_order(order, "active", None, None, false).await? { Ok(number.to_owned()) } else { Err(Stop::Overtaken) }
+}
+
+fn later(error: &Carrier, what: &str) -> Stop {
+    match error {
+        Carrier::Unauthorized { .. } => Stop::Credentials,
+        Carrier::RateLimited { retry_after_seconds } => Stop::Later {
+            reason: format!("{what}: {error}"),
+            seconds: retry_after_seconds.map(|seconds| seconds.clamp(1, 3600)),
+            forget_number: false,
+        },
+        _ => Stop::Later { reason: format!("{what}: {error}"), seconds: None, forget_number: false },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::backoff;
+
+    #[test]
+    fn waits_grow_to_an_hour() {
+        assert_eq!([1, 2, 3, 8, 100].map(backoff), [30.0, 60.0, 120.0, 3600.0, 3600.0]);
+        assert_eq!(backoff(0), 30.0);
+    }
+}
