@@ -181,7 +181,8 @@ begin
     update conversation_messages m
     set external_id = coalesce(m.external_id, p_sid),
         status = case
-            when m.status <> 'queued' and m.status <> 'unknown' then m.status
+            when m.status not in ('queued', 'unknown') then m.status
+            when p_status = 'unknown' and m.external_id is not null then m.status -- a callback has shown that it was taken
             else p_status end,
         error_code = coalesce(m.error_code, p_error_code),
         error_message = coalesce(m.error_message, p_error_message),

@@ -1,1 +1,11 @@
-//! Function.
+//! Sends SMS, MMS, WhatsApp messages and calls.
+//!
+//! Trigger: `POST /api/communications` with a bearer token, optionally an `Idempotency-Key`. Effect: a row in the conversation, then
+//! one request to the carrier, then its answer on the row. Answer: 201 with the message; 202 when the carrier's answer was lost,
+//! and a callback will settle it; otherwise a problem document with a stable `code` (spec O4).
+
+mod answer;
+mod handler;
+mod request;
+
+pub use handler::App;
