@@ -55,6 +55,13 @@ impl Settings {
         Self { environment: pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(), secret: HashMap::new() }
     }
 
+    /// The same with one more variable, or another value.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.environment.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
     /// The same environment over another secret.
     fn with_secret(&self, secret: HashMap<String, String>) -> Self {
         Self { environment: self.environment.clone(), secret }
