@@ -58,7 +58,8 @@ begin
                 select 1 from conversation_messages
                 where external_id = p_sid and workspace_id = found_row.workspace_id) then
                 update conversation_messages set external_id = p_sid where id = p_id;
-                found_row.external_id := p_sid;
+                perform adopt_reports(p_sid);
+                select * into found_row from conversation_messages where id = p_id;
             end if;
             return found_row;
         end if;
@@ -87,7 +88,7 @@ begin
         error_code = case when new_rank > old_rank then code
                           when new_rank = old_rank then coalesce(least(m.error_code, code), m.error_code, code)
                           else m.error_code end,
-        segments = coalesce((p_report ->> 'segments')::integer, m.segments),
+        segments = greatest(m.segments, (p_report ->> 'segments')::integer), -- the same whatever comes first
         price = coalesce((p_report ->> 'price')::numeric, m.price),
         delivered_at = case when reported in ('delivered', 'read') then coalesce(m.delivered_at, now()) else m.delivered_at end,
         updated_at = now()
@@ -96,7 +97,7 @@ begin
            or (new_rank = old_rank and new_rank > 0
                and (coalesce(code, m.error_code) is distinct from m.error_code
                     or code < m.error_code))
-           or m.segments is distinct from coalesce((p_report ->> 'segments')::integer, m.segments)
+           or m.segments is distinct from greatest(m.segments, (p_report ->> 'segments')::integer)
            or m.price is distinct from coalesce((p_report ->> 'price')::numeric, m.price)
            or (reported = 'delivered' and m.delivered_at is null));
 end $$;
@@ -176,19 +177,47 @@ begin
         return 'parked';
     end if;
     perform apply_report(p_kind, message, p_sid, p_report);
+    if p_kind = 'recording' then
+        perform adopt_transcriptions((message).id, p_report ->> 'recording_sid');
+    end if;
     return 'recorded';
 end $$;
 
--- Reports that came before their row: called by whatever gives a row its SID, in that transaction.
+-- Transcriptions that came before anybody knew whose recording it is: they name nothing else.
+create function adopt_transcriptions(p_message uuid, p_recording_sid text) returns void
+language plpgsql as $$
+declare
+    parked parked_reports;
+    message conversation_messages;
+begin
+    perform pg_advisory_xact_lock(hashtextextended(p_recording_sid, 1));
+    for parked in
+        update parked_reports set adopted_at = now()
+        where external_id = p_recording_sid and kind = 'transcription' and adopted_at is null returning *
+    loop
+        select * into message from conversation_messages where id = p_message for update;
+        perform apply_transcription(message, parked.report);
+    end loop;
+end $$;
+
+-- Reports that came before their row: called by whatever gives a row its SID, in that transaction. In the order of their arrival,
+-- since of a call's ends the first one stays.
 create function adopt_reports(p_sid text) returns void
 language plpgsql as $$
 declare
     parked parked_reports;
+    message conversation_messages;
 begin
     perform pg_advisory_xact_lock(hashtextextended(p_sid, 1));
     for parked in
-        update parked_reports set adopted_at = now() where external_id = p_sid and adopted_at is null returning *
+        with adopted as (
+            update parked_reports set adopted_at = now() where external_id = p_sid and adopted_at is null returning *)
+        select * from adopted order by received_at, id
     loop
-        perform apply_report(parked.kind, (select find_reported(null, p_sid)), p_sid, parked.report);
+        message := find_reported(null, p_sid);
+        perform apply_report(parked.kind, message, p_sid, parked.report);
+        if parked.kind = 'recording' then
+            perform adopt_transcriptions((message).id, parked.report ->> 'recording_sid');
+        end if;
     end loop;
 end $$;

@@ -9,6 +9,7 @@ language plpgsql as $$
 declare
     number_id uuid;
     thread conversations;
+    rung_at timestamptz := p_at;
 begin
     select o_workspace, o_name, o_number_id into workspace_id, workspace_name, number_id
     from route_inbound(p_business, p_customer, p_sid, p_shared);
@@ -22,10 +23,6 @@ begin
         return;
     end if;
 
-    select case when voice_is_open(s.business_hours, s.time_zone, p_at) then s.forward_to else '{}' end, s.greeting
-    into forward_to, greeting
-    from voice_settings s where s.phone_number_id = number_id;
-
     outcome := 'recorded';
     thread := lock_conversation(workspace_id, number_id, p_business, p_customer, 'call');
     insert into conversation_messages as m (
@@ -35,12 +32,17 @@ begin
     returning m.id into message_id;
     if message_id is null then
         outcome := 'duplicate';
-        select m.id into message_id from conversation_messages m
+        select m.id, m.created_at into message_id, rung_at from conversation_messages m
         where m.external_id = p_sid and m.workspace_id = record_inbound_call.workspace_id;
-        return;
+    else
+        perform touch_conversation_inbound(thread, number_id, '[call]', p_at);
+        perform adopt_reports(p_sid);
     end if;
-    perform touch_conversation_inbound(thread, number_id, '[call]', p_at);
-    perform adopt_reports(p_sid);
+
+    -- a repeat after closing time is answered as the call was
+    select case when voice_is_open(s.business_hours, s.time_zone, rung_at) then s.forward_to else '{}' end, s.greeting
+    into forward_to, greeting
+    from voice_settings s where s.phone_number_id = number_id;
 end $$;
 
 -- How the forwarded leg of an inbound call ended, and what voicemail needs when nobody answered.

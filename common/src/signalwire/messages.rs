@@ -1,6 +1,6 @@
 //! Sending SMS and MMS (FACTS 4), and WhatsApp, which only the JSON API offers.
 
-use super::{Client, Error};
+use super::{Client, Error, records};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -81,8 +81,8 @@ impl Client {
         Ok(AcceptedMessage {
             sid: answer.sid,
             status: answer.status,
-            segments: integer(answer.num_segments.as_ref()),
-            error_code: text(answer.error_code),
+            segments: records::integer(answer.num_segments.as_ref()),
+            error_code: records::text(answer.error_code.as_ref()),
         })
     }
 
@@ -108,25 +108,8 @@ impl Client {
         Ok(AcceptedMessage {
             sid: answer.id,
             status: answer.status,
-            segments: integer(answer.number_of_segments.as_ref()),
-            error_code: text(answer.error_code),
+            segments: records::integer(answer.number_of_segments.as_ref()),
+            error_code: records::text(answer.error_code.as_ref()),
         })
-    }
-}
-
-/// Numbers come as numbers or as texts (FACTS 4).
-fn integer(value: Option<&Value>) -> Option<i32> {
-    match value? {
-        Value::Number(number) => number.as_i64().and_then(|number| i32::try_from(number).ok()),
-        Value::String(text) => text.parse().ok(),
-        _ => None,
-    }
-}
-
-fn text(value: Option<Value>) -> Option<String> {
-    match value? {
-        Value::String(text) if !text.is_empty() => Some(text),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
     }
 }

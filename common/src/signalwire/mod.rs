@@ -6,11 +6,13 @@ mod client;
 mod error;
 mod messages;
 mod phone_numbers;
+mod records;
 pub mod space_url;
 
-pub use campaigns::CampaignOrder;
+pub use campaigns::{Assignment, CampaignOrder};
 pub use calls::{CallRequest, PlacedCall};
 pub use client::Client;
 pub use error::Error;
 pub use messages::{AcceptedMessage, MessageRequest, WhatsAppRequest};
+pub use records::{CallRecord, Listed, MessageRecord, NumberRecord};
 pub use phone_numbers::{AvailableNumber, OwnedNumber, Purchase, Search};

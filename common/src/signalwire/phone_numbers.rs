@@ -104,20 +104,8 @@ impl Client {
     /// # Errors
     /// [`Error::OutcomeUnknown`]: it may have been bought; look for it before anything else.
     pub async fn buy_number(&self, purchase: &Purchase<'_>) -> Result<OwnedNumber, Error> {
-        let form = [
-            ("PhoneNumber", purchase.phone_number),
-            ("FriendlyName", purchase.friendly_name),
-            ("VoiceUrl", &purchase.urls.voice()),
-            ("VoiceMethod", "POST"),
-            ("VoiceFallbackUrl", &purchase.urls.fallback_voice()),
-            ("VoiceFallbackMethod", "POST"),
-            ("SmsUrl", &purchase.urls.sms()),
-            ("SmsMethod", "POST"),
-            ("SmsFallbackUrl", &purchase.urls.fallback_sms()),
-            ("SmsFallbackMethod", "POST"),
-            ("StatusCallback", &purchase.urls.status()),
-            ("StatusCallbackMethod", "POST"),
-        ];
+        let named = [("PhoneNumber", purchase.phone_number.to_owned()), ("FriendlyName", purchase.friendly_name.to_owned())];
+        let form: Vec<(&str, String)> = named.into_iter().chain(webhooks(purchase.urls)).collect();
         self.send(self.http().post(self.compat("IncomingPhoneNumbers")).form(&form), 20).await
     }
 
@@ -131,6 +119,23 @@ impl Client {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Every webhook of a number, all by POST.
+pub(super) fn webhooks(urls: &AppUrl) -> [(&'static str, String); 10] {
+    let post = || "POST".to_owned();
+    [
+        ("VoiceUrl", urls.voice()),
+        ("VoiceMethod", post()),
+        ("VoiceFallbackUrl", urls.fallback_voice()),
+        ("VoiceFallbackMethod", post()),
+        ("SmsUrl", urls.sms()),
+        ("SmsMethod", post()),
+        ("SmsFallbackUrl", urls.fallback_sms()),
+        ("SmsFallbackMethod", post()),
+        ("StatusCallback", urls.status()),
+        ("StatusCallbackMethod", post()),
+    ]
 }
 
 /// A SID is opaque: as one segment of a path.

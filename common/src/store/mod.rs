@@ -10,6 +10,7 @@ mod error;
 mod inbound;
 mod outbound;
 mod provisioning;
+mod reconcile;
 mod reports;
 
 pub use calls::{CallRoute, CallScript, DialOutcome};
@@ -18,6 +19,7 @@ pub use error::Error;
 pub use inbound::{Outcome, Recorded};
 pub use outbound::{Begin, Finish, NewMessage};
 pub use provisioning::{Chosen, Configured, Order, ReleaseJob, WorkspaceChange};
+pub use reconcile::{Adoption, NumberFinding, OpenMessage};
 pub use reports::{Report, ReportKind};
 
 use crate::config::{ConfigError, Settings};
@@ -123,5 +125,19 @@ pub const STATEMENTS: &[&str] = &[
     provisioning::RECORD_CAMPAIGN_ORDER,
     provisioning::RECORD_READINESS,
     provisioning::PARK_EVENT,
+    reconcile::CLAIM_OPEN_MESSAGES,
+    reconcile::SETTLE_UNKNOWN,
+    reconcile::SETTLE_NEVER_SENT,
+    reconcile::RECONCILE_MESSAGES,
+    reconcile::COMPARE_NUMBERS,
+    reconcile::ADOPT_ORPHAN,
+    reconcile::MARK_GHOST,
+    reconcile::KEEP_SPARE,
+    reconcile::RELEASE_SPARE,
+    reconcile::DUE_ORDERS,
+    reconcile::DUE_RELEASES,
+    reconcile::PENDING_READINESS,
+    reconcile::BEGIN_RUN,
+    reconcile::FINISH_RUN,
     reports::RECORD_REPORT,
 ];

@@ -1,10 +1,11 @@
 //! The story of a batch: each record stands alone.
 
 use crate::order::{self, Progress};
+use crate::release::{self, Released};
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use common::config::{ConfigError, Live, Settings, StartError};
 use common::event::{Event, Kind, Poison};
-use common::signalwire::{self, Client};
+use common::signalwire::Client;
 use common::store::{self, Store, WorkspaceChange};
 use common::webhook::urls::AppUrl;
 use futures_util::future::join_all;
@@ -165,7 +166,9 @@ async fn work(parts: &Parts, body: &str, last_credentials: bool) -> Result<(), F
         Kind::PhoneNumberReleaseRequested => {
             let number = event.phone_number_id.ok_or_else(|| Failure::Poison("`phoneNumberId` is missing".to_owned()))?;
             for due in parts.store.request_release(tenant, number).await? {
-                release(parts, due).await?;
+                if release::run(parts, due).await? == Released::CredentialsRefused {
+                    return Err(Failure::CarrierCredentials);
+                }
             }
             Vec::new()
         }
@@ -179,28 +182,4 @@ async fn work(parts: &Parts, body: &str, last_credentials: bool) -> Result<(), F
         }
     }
     if again { Err(Failure::Again) } else { Ok(()) }
-}
-
-/// Gives a number back; one that the carrier keeps for now (14 days after its purchase, FACTS 3) waits for its next try.
-async fn release(parts: &Parts, number: Uuid) -> Result<(), Failure> {
-    let Some(job) = parts.store.find_release(number).await? else { return Ok(()) };
-    let released = match &job.sid {
-        Some(sid) => parts.carrier.release_number(sid).await,
-        None => Ok(()),
-    };
-    match released {
-        Ok(()) => {
-            parts.store.save_release(job.phone_number_id, None, 0.0).await?;
-            tracing::info!(phone_number.id = %job.phone_number_id, "Phone number released");
-            Ok(())
-        }
-        Err(signalwire::Error::Unauthorized { .. }) => Err(Failure::CarrierCredentials),
-        Err(error) => {
-            let patient = matches!(error, signalwire::Error::Refused { .. });
-            let wait = if patient { 24.0 * 3600.0 } else { 300.0 };
-            parts.store.save_release(job.phone_number_id, Some(&error.to_string()), wait).await?;
-            tracing::warn!(phone_number.id = %job.phone_number_id, %error, again_in_seconds = wait, "Phone number not released yet");
-            Ok(())
-        }
-    }
 }

@@ -8,6 +8,7 @@
 mod handler;
 pub mod naming;
 pub mod order;
+pub mod release;
 mod search;
 
 pub use handler::{App, Parts};

@@ -1,0 +1,2 @@
+-- store::reconcile::mark_ghost
+select mark_ghost($1)

@@ -1,0 +1,2 @@
+-- store::reconcile::reconcile_messages
+select reconcile_messages($1)

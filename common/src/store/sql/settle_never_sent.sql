@@ -1,0 +1,2 @@
+-- store::reconcile::settle_never_sent
+select settle_never_sent($1)

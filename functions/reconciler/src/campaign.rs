@@ -1,0 +1,51 @@
+//! Numbers that cannot text yet: asked for again where the campaign was never asked, and followed where no callback came.
+
+use crate::handler::Parts;
+use crate::run::Run;
+
+/// How many numbers one run looks at.
+const BATCH: i64 = 200;
+
+/// Follows what the campaign did with our numbers.
+pub async fn poll(parts: &Parts, run: &mut Run) {
+    let Some(campaign) = &parts.provisioning.campaign_id else { return };
+    let waiting = match parts.store().pending_readiness(BATCH).await {
+        Ok(waiting) if waiting.is_empty() => return,
+        Ok(waiting) => waiting,
+        Err(error) => return run.problem("campaign", &error),
+    };
+    let carrier = &parts.provisioning.carrier;
+    let assigned = match carrier.campaign_numbers(campaign).await {
+        Ok(assigned) => assigned,
+        Err(error) => return run.problem("campaign", &error),
+    };
+    for (row, number, asked) in waiting {
+        if !run.has_time() {
+            return;
+        }
+        let written = match assigned.iter().find(|assignment| assignment.phone_number == number) {
+            Some(assignment) => {
+                let (readiness, reason) = assignment.readiness();
+                if readiness != "pending" {
+                    run.count("readiness_settled", 1);
+                }
+                parts.store().record_readiness(&number, readiness, reason).await
+            }
+            None if !asked => match carrier.assign_to_campaign(campaign, &number, &parts.provisioning.urls.campaign_status()).await {
+                Ok(order) => {
+                    run.count("campaign_assignments_asked", 1);
+                    let reason = "the carrier is assigning the number to the messaging campaign";
+                    parts.store().record_campaign_order(row, Some(&order.id), "pending", Some(reason)).await
+                }
+                Err(error) => {
+                    run.problem("campaign", &error);
+                    Ok(())
+                }
+            },
+            None => Ok(()),
+        };
+        if let Err(error) = written {
+            run.problem("campaign", &error);
+        }
+    }
+}

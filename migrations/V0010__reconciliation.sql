@@ -1,0 +1,143 @@
+-- What the reconciler keeps: when it last looked at a row, and what each run did.
+
+alter table conversation_messages add column checked_at timestamptz;
+comment on column conversation_messages.checked_at is 'when the reconciler last asked the carrier about it';
+
+-- Rows that still wait for their end. Few at any time, so the index is small.
+create index conversation_messages_open on conversation_messages (created_at)
+    where status in ('queued', 'sending', 'sent', 'unknown', 'ringing', 'in-progress');
+
+create table reconciler_runs (
+    id          uuid primary key,
+    schedule    text not null,
+    started_at  timestamptz not null default now(),
+    finished_at timestamptz,
+    report      jsonb not null default '{}'
+);
+comment on table reconciler_runs is 'one row a run; report says how many of what was looked at, changed and failed';
+create index reconciler_runs_started on reconciler_runs (started_at);
+
+-- Numbers at the carrier that carry an order of ours but belong to nobody here: kept until the carrier takes them back.
+create table spare_numbers (
+    phone_number     text primary key,
+    phone_number_sid text not null,
+    order_id         uuid,
+    reason           text not null,
+    found_at         timestamptz not null default now(),
+    released_at      timestamptz
+);
+
+-- Takes some messages and calls without an end to look at. The older a row is, the rarer it is asked about; what has been sent
+-- for a day has no receipt (FACTS 4: MMS never has), and after five days nothing more is heard of anything.
+create function claim_open_messages(p_limit integer)
+returns table (id uuid, workspace_id uuid, external_id text, channel text, direction text, status text, sender_phone text,
+               recipient_phone text, connect_phone text, body text, created_at timestamptz)
+language sql as $$
+    update conversation_messages m set checked_at = now()
+    from conversations c
+    where c.id = m.conversation_id and m.id in (
+        select o.id from conversation_messages o
+        where o.status in ('queued', 'sending', 'sent', 'unknown', 'ringing', 'in-progress')
+          and o.created_at > now() - interval '5 days'
+          and (o.status <> 'sent' or o.created_at > now() - interval '1 day')
+          and (o.checked_at is null or o.checked_at < now() - least((now() - o.created_at) / 4, interval '6 hours'))
+        order by o.checked_at nulls first, o.created_at
+        limit p_limit
+        for update skip locked)
+    returning m.id, m.workspace_id, m.external_id, c.channel, m.direction, m.status, m.sender_phone, m.recipient_phone,
+              m.connect_phone, m.body, m.created_at
+$$;
+
+-- A message or call whose answer was lost has been found at the carrier: `true` if it is this one, and nobody else's.
+create function settle_unknown(p_id uuid, p_sid text) returns boolean
+language plpgsql as $$
+declare
+    tenant uuid;
+begin
+    perform pg_advisory_xact_lock(hashtextextended(p_sid, 1));
+    select m.workspace_id into tenant from conversation_messages m
+    where m.id = p_id and m.external_id is null for update;
+    if not found or exists (select 1 from conversation_messages where external_id = p_sid) then
+        return false;
+    end if;
+    update conversation_messages set external_id = p_sid, updated_at = now() where id = p_id;
+    perform adopt_reports(p_sid);
+    return true;
+end $$;
+
+-- The carrier knows nothing of it: it was never sent.
+create function settle_never_sent(p_id uuid) returns void
+language sql as $$
+    update conversation_messages
+    set status = 'failed', error_message = 'the carrier never received it', updated_at = now()
+    where id = p_id and external_id is null and status in ('queued', 'unknown')
+$$;
+
+-- A page of the carrier's messages beside ours: moves what is behind, fills in prices and segments, and gives the SIDs of
+-- inbound ones that no webhook brought.
+create function reconcile_messages(p_rows jsonb) returns setof text
+language plpgsql as $$
+declare
+    theirs jsonb;
+    ours conversation_messages;
+begin
+    for theirs in select * from jsonb_array_elements(p_rows) loop
+        select * into ours from conversation_messages where external_id = theirs ->> 'sid' order by created_at limit 1;
+        if found then
+            if ours.direction = 'outbound' and (
+                message_status_rank(theirs ->> 'status') > message_status_rank(ours.status)
+                or (ours.price is null and theirs ->> 'price' is not null)
+                or ours.segments is distinct from coalesce((theirs ->> 'segments')::integer, ours.segments)) then
+                perform record_report('message', null, theirs ->> 'sid', theirs - 'sid' - 'inbound');
+            elsif ours.direction = 'inbound' and ours.price is null and theirs ->> 'price' is not null then
+                update conversation_messages set price = (theirs ->> 'price')::numeric, updated_at = now() where id = ours.id;
+            end if;
+        elsif (theirs ->> 'inbound')::boolean
+              and not exists (select 1 from unrouted_messages where external_id = theirs ->> 'sid') then
+            return next theirs ->> 'sid';
+        end if;
+    end loop;
+end $$;
+
+-- Our numbers beside a complete list of the carrier's: `ghost` (ours, not theirs), `orphan` (theirs, not ours).
+create function compare_numbers(p_theirs jsonb)
+returns table (finding text, phone_number_id uuid, phone_number text, sid text, friendly_name text)
+language sql stable as $$
+    select 'ghost', n.id, n.phone_number, n.phone_number_sid, n.friendly_name
+    from workspace_phone_numbers n
+    where n.status <> 'released' and n.created_at < now() - interval '10 minutes'
+      and not exists (select 1 from jsonb_array_elements(p_theirs) t where t ->> 'phone_number' = n.phone_number)
+    union all
+    select 'orphan', null, t ->> 'phone_number', t ->> 'sid', t ->> 'friendly_name'
+    from jsonb_array_elements(p_theirs) t
+    where not exists (select 1 from workspace_phone_numbers n where n.phone_number = t ->> 'phone_number' and n.status <> 'released')
+$$;
+
+-- A number that carries the id of an order but is on nobody's row: `adopted` when the order still waits for a number and takes
+-- it, `busy` while somebody works on the order (it may have been bought this second), `spare` when the order has another number,
+-- was canceled, or is not known.
+create function adopt_orphan(p_order uuid, p_phone_number text) returns text
+language plpgsql as $$
+declare
+    ordered provisioning_orders;
+begin
+    select * into ordered from provisioning_orders where id = p_order for update;
+    if not found or ordered.state in ('active', 'canceled') or ordered.phone_number_id is not null then
+        return 'spare';
+    elsif ordered.leased_until >= now() then
+        return 'busy';
+    end if;
+    update provisioning_orders
+    set phone_number = p_phone_number, state = 'retrying', next_attempt_at = now(), updated_at = now()
+    where id = p_order;
+    return 'adopted';
+exception when unique_violation then
+    return 'busy'; -- another order has chosen it and will find out whose it is
+end $$;
+
+-- The carrier does not have it any more.
+create function mark_ghost(p_number uuid) returns void
+language sql as $$
+    update workspace_phone_numbers set status = 'released', released_at = now(), updated_at = now()
+    where id = p_number and status <> 'released'
+$$;
