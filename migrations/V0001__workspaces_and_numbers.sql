@@ -81,8 +81,8 @@ begin
     return exists (
         select 1
         from jsonb_array_elements(coalesce(hours -> lower(to_char(here, 'dy')), '[]')) as span
-        where here::time >= (span ->> 0)::time
-          and (here::time < (span ->> 1)::time or span ->> 1 = '24:00'));
+        where span ->> 0 is null or span ->> 1 is null -- no pair of times
+           or (here::time >= (span ->> 0)::time and (here::time < (span ->> 1)::time or span ->> 1 = '24:00')));
 exception when others then
     return true;
 end $$;

@@ -35,7 +35,7 @@ create unique index status_reports_once on status_reports
 -- Reports on SIDs that nobody knows (yet).
 create table parked_reports (
     id           uuid primary key default gen_random_uuid(),
-    kind         text not null check (kind in ('message', 'call', 'recording', 'transcription')),
+    kind         text not null check (kind in ('message', 'call', 'dial', 'recording', 'transcription')),
     external_id  text not null,
     report       jsonb not null,
     received_at  timestamptz not null default now(),
@@ -149,12 +149,20 @@ returns void language sql as $$
       and c.last_message_at <= (p_message).created_at
 $$;
 
+create function apply_dial(p_message conversation_messages, p_report jsonb)
+returns void language sql as $$
+    update conversation_messages m
+    set dial_status = p_report ->> 'status', updated_at = now()
+    where m.id = (p_message).id and m.dial_status is null
+$$;
+
 create function apply_report(p_kind text, p_message conversation_messages, p_sid text, p_report jsonb)
 returns void language plpgsql as $$
 begin
     case p_kind
         when 'message' then perform apply_message_status(p_message, p_sid, p_report);
         when 'call' then perform apply_call_status(p_message, p_sid, p_report);
+        when 'dial' then perform apply_dial(p_message, p_report);
         when 'recording' then perform apply_recording(p_message, p_report);
         when 'transcription' then perform apply_transcription(p_message, p_report);
     end case;

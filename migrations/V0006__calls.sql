@@ -49,9 +49,7 @@ end $$;
 create function record_dial_result(p_sid text, p_dial_status text, out workspace_name text, out greeting text)
 language plpgsql as $$
 begin
-    update conversation_messages m
-    set dial_status = coalesce(m.dial_status, p_dial_status), updated_at = now()
-    where m.external_id = p_sid and m.dial_status is null;
+    perform record_report('dial', null, p_sid, jsonb_build_object('status', p_dial_status));
     select w.name, s.greeting into workspace_name, greeting
     from conversation_messages m
     join workspaces w on w.id = m.workspace_id

@@ -7,6 +7,7 @@
 //! - [`config`]: settings from the environment and one secret, re-read while a function lives.
 //! - [`http`]: the edge of an HTTP function: API Gateway events in, answers and problem documents out.
 //! - [`receiver`]: what the functions that the carrier calls have in common.
+//! - [`ingest`]: what each of the carrier's webhooks stores; [`spool`]: where one waits when it cannot be stored.
 //! - [`event`]: the provisioning events of the queue; [`queue`]: SQS.
 //! - [`bearer`]: who calls the API. [`telemetry`]: the log.
 
@@ -15,9 +16,11 @@ pub mod config;
 pub mod domain;
 pub mod event;
 pub mod http;
+pub mod ingest;
 pub mod queue;
 pub mod receiver;
 pub mod signalwire;
+pub mod spool;
 pub mod store;
 pub mod telemetry;
 pub mod tls;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 
 /// How long one send may take, retries included.
-const SEND_SECONDS_MAX: u64 = 4;
+const SEND_MAX: Duration = Duration::from_secs(4);
 
 /// How to reach AWS: as the SDK finds out by itself, or an emulator with the credentials that the settings state.
 #[derive(Clone)]
@@ -55,6 +55,13 @@ impl Aws {
 #[error("the queue did not take the message: {0}")]
 pub struct QueueError(String);
 
+impl QueueError {
+    /// For what goes wrong before the queue is asked.
+    pub fn new(why: impl Into<String>) -> Self {
+        Self(why.into())
+    }
+}
+
 /// One queue; the client is made at the first send.
 pub struct Queue {
     url: String,
@@ -78,12 +85,22 @@ impl Queue {
     /// # Errors
     /// When SQS refuses or does not answer in time. It may have taken the message all the same: receivers deduplicate.
     pub async fn send(&self, body: &str) -> Result<(), QueueError> {
-        let client = self.client.get_or_init(|| async { aws_sdk_sqs::Client::new(&self.aws.config().await) }).await;
-        let sending = client.send_message().queue_url(&self.url).message_body(body).send();
-        match tokio::time::timeout(Duration::from_secs(SEND_SECONDS_MAX), sending).await {
+        self.send_within(body, SEND_MAX).await
+    }
+
+    /// The same with less time, for callers who wait.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn send_within(&self, body: &str, most: Duration) -> Result<(), QueueError> {
+        let sending = async {
+            let client = self.client.get_or_init(|| async { aws_sdk_sqs::Client::new(&self.aws.config().await) }).await;
+            client.send_message().queue_url(&self.url).message_body(body).send().await
+        };
+        match tokio::time::timeout(most, sending).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(QueueError(DisplayErrorContext(error).to_string())),
-            Err(_) => Err(QueueError(format!("no answer within {SEND_SECONDS_MAX} s"))),
+            Err(_) => Err(QueueError(format!("no answer within {} ms", most.as_millis()))),
         }
     }
 }

@@ -2,17 +2,20 @@
 
 use crate::config::{ConfigError, Live, Settings, SharedNumbers};
 use crate::http::{self, RawRequest};
+use crate::ingest::Hook;
+use crate::spool::{Spool, Spooled};
 use crate::store::{self, Store};
 use crate::webhook::cxml::Document;
+use crate::webhook::urls::AppUrl;
 use crate::webhook::{Gate, Payload, Rejection};
+use jiff::Timestamp;
 use lambda_http::{Body, Request, Response};
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The carrier reads for 5 s, and every answer leaves within 4.5 s: what is left of that for the database, beside a look at
-/// the secret (1 s at most).
-const STORE_BUDGET: Duration = Duration::from_millis(3200);
+/// The carrier reads for 5 s, and every answer leaves within 4.5 s: what the database may have of that, connections and a second
+/// try included. The spool has 1.3 s after it.
+const STORE_BUDGET: Duration = Duration::from_millis(2700);
 
 /// What a webhook function is made of.
 pub struct Receiver {
@@ -22,6 +25,8 @@ pub struct Receiver {
     pub store: Store,
     /// Numbers that several workspaces use.
     pub shared: SharedNumbers,
+    /// Where it waits while the database is away.
+    pub spool: Option<Spool>,
 }
 
 impl Receiver {
@@ -34,8 +39,24 @@ impl Receiver {
             gate: Gate::from_settings(settings)?,
             store: Store::from_settings(settings, STORE_BUDGET)?,
             shared: settings.shared_numbers()?,
+            spool: Spool::from_settings(settings)?,
         })
     }
+}
+
+/// A webhook that has passed the gate.
+#[derive(Debug, Clone)]
+pub struct Arrival<'a> {
+    /// Which one it is; `None` for a path where there is none.
+    pub hook: Option<Hook>,
+    /// What it carries.
+    pub payload: Payload,
+    /// The raw path.
+    pub path: &'a str,
+    /// The raw query.
+    pub query: &'a str,
+    /// When it came.
+    pub at: Timestamp,
 }
 
 /// Why a webhook is not answered with a 2xx.
@@ -79,14 +100,18 @@ impl Failure {
     }
 }
 
-/// Verifies a webhook and hands it to `work`, whose document is the answer. When the database refuses our credentials, the
-/// secret is read again and the work is done once more: a password that was changed costs no message.
-pub async fn receive<W, F>(live: &Live<Receiver>, request: &Request, work: W) -> Response<Body>
+/// Verifies a webhook and hands it to `work`, whose document is the answer.
+///
+/// When the database refuses our credentials, the secret is read again and the work is done once more: a password that was
+/// changed costs no message. When the webhook cannot be stored, it goes to the spool, and `lost` says what is answered then;
+/// where it says nothing, or the spool is away too, the answer is 503 and the carrier turns to the fallback URL.
+pub async fn receive<W, L>(live: &Live<Receiver>, request: &Request, work: W, lost: L) -> Response<Body>
 where
-    W: Fn(Arc<Receiver>, Payload) -> F,
-    F: Future<Output = Result<Document, Failure>>,
+    W: AsyncFn(&Receiver, Arrival<'_>) -> Result<Document, Failure>,
+    L: Fn(&AppUrl, &Arrival<'_>) -> Option<Document>,
 {
-    match attempt(live, request, work).await {
+    let raw = RawRequest::of(request);
+    match attempt(live, &raw, work, lost).await {
         Ok(document) => http::cxml(200, &document),
         Err(failure) => {
             if matches!(failure, Failure::NotStored(_)) {
@@ -99,18 +124,52 @@ where
     }
 }
 
-async fn attempt<W, F>(live: &Live<Receiver>, request: &Request, work: W) -> Result<Document, Failure>
+async fn attempt<W, L>(live: &Live<Receiver>, raw: &RawRequest<'_>, work: W, lost: L) -> Result<Document, Failure>
 where
-    W: Fn(Arc<Receiver>, Payload) -> F,
-    F: Future<Output = Result<Document, Failure>>,
+    W: AsyncFn(&Receiver, Arrival<'_>) -> Result<Document, Failure>,
+    L: Fn(&AppUrl, &Arrival<'_>) -> Option<Document>,
 {
     let receiver = live.get().await;
-    let payload = receiver.gate.open(&RawRequest::of(request))?;
-    match work(receiver.clone(), payload.clone()).await {
-        Err(Failure::NotStored(store::Error::Credentials(code))) => match live.renewed(&receiver).await {
-            Some(renewed) => work(renewed, payload).await,
-            None => Err(store::Error::Credentials(code).into()),
-        },
+    let arrival = Arrival {
+        payload: receiver.gate.open(raw)?,
+        hook: Hook::at(raw.path),
+        path: raw.path,
+        query: raw.query,
+        at: Timestamp::now(),
+    };
+    let mut result = work(&receiver, arrival.clone()).await;
+    if matches!(result, Err(Failure::NotStored(store::Error::Credentials(_))))
+        && let Some(renewed) = live.renewed(&receiver).await
+    {
+        result = work(&renewed, arrival.clone()).await;
+    }
+    match result {
+        Err(Failure::NotStored(error)) => spool(&receiver, raw, &arrival, error, lost).await,
         result => result,
+    }
+}
+
+async fn spool<L>(
+    receiver: &Arc<Receiver>,
+    raw: &RawRequest<'_>,
+    arrival: &Arrival<'_>,
+    error: store::Error,
+    lost: L,
+) -> Result<Document, Failure>
+where
+    L: Fn(&AppUrl, &Arrival<'_>) -> Option<Document>,
+{
+    let (Some(spool), Some(document)) = (&receiver.spool, lost(receiver.gate.app_url(), arrival)) else {
+        return Err(error.into());
+    };
+    match spool.keep(&Spooled::of(raw, raw.path, arrival.at)).await {
+        Ok(()) => {
+            tracing::warn!(%error, "Webhook spooled: the database could not take it");
+            Ok(document)
+        }
+        Err(unkept) => {
+            tracing::error!(error = %unkept, "Webhook could not be spooled");
+            Err(error.into())
+        }
     }
 }

@@ -20,7 +20,6 @@ pub use inbound::{Outcome, Recorded};
 pub use outbound::{Begin, Finish, NewMessage};
 pub use provisioning::{Chosen, Configured, Order, ReleaseJob, WorkspaceChange};
 pub use reconcile::{Adoption, NumberFinding, OpenMessage};
-pub use reports::{Report, ReportKind};
 
 use crate::config::{ConfigError, Settings};
 use deadpool_postgres::Pool;

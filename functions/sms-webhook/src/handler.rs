@@ -1,14 +1,11 @@
 //! The story of one message.
 
 use common::config::{Live, Settings, StartError};
-use common::receiver::{Failure, Receiver, receive};
-use common::store::{Outcome, Recorded};
+use common::ingest::{self, Hook};
+use common::receiver::{Arrival, Failure, Receiver, receive};
 use common::webhook::cxml::Document;
-use common::webhook::sms::InboundMessage;
-use common::webhook::{Payload, reply};
-use lambda_http::{Body, Request, RequestExt, Response};
-use std::sync::Arc;
-use uuid::Uuid;
+use common::webhook::reply;
+use lambda_http::{Body, Request, Response};
 
 /// The function.
 pub struct App(Live<Receiver>);
@@ -30,33 +27,15 @@ impl App {
         Live::start_with(settings, Receiver::from_settings).await.map(Self)
     }
 
-    /// Answers one webhook.
+    /// Answers one webhook. A keyword that has to wait in the spool is not confirmed: what is acknowledged must bind at once.
     pub async fn handle(&self, request: Request) -> Response<Body> {
-        let whatsapp_path = request.raw_http_path().trim_end_matches('/').ends_with("/whatsapp");
-        receive(&self.0, &request, |receiver, payload| record(receiver, payload, whatsapp_path)).await
+        receive(&self.0, &request, record, |_, _| Some(Document::default())).await
     }
 }
 
-async fn record(receiver: Arc<Receiver>, payload: Payload, whatsapp_path: bool) -> Result<Document, Failure> {
-    let message = InboundMessage::read(&payload.into_form()?, whatsapp_path)?;
-    let shared = receiver.shared.contain(&message.business);
-    let recorded =
-        receiver.store.record_inbound_message(Uuid::now_v7(), &message, shared, jiff::Timestamp::now()).await?;
-    log(&message, &recorded);
+async fn record(receiver: &Receiver, arrival: Arrival<'_>) -> Result<Document, Failure> {
+    let Some(Hook::Message { whatsapp }) = arrival.hook else { return Err(Failure::NotFound) };
+    let form = arrival.payload.into_form()?;
+    let recorded = ingest::message(&receiver.store, &receiver.shared, &form, whatsapp, arrival.at).await?;
     Ok(reply::to_keyword(recorded.reply.as_deref(), recorded.workspace_name.as_deref()))
-}
-
-fn log(message: &InboundMessage, recorded: &Recorded) {
-    let channel = message.channel.as_str();
-    match (recorded.outcome, recorded.workspace_id) {
-        (Outcome::Unrouted | Outcome::UnroutedDuplicate, _) => tracing::warn!(
-            message.sid = %message.sid, channel, to = %message.business.masked(),
-            "SignalWire webhook: No workspace found for phone number"
-        ),
-        (outcome, Some(workspace)) => tracing::info!(
-            message.sid = %message.sid, channel, workspace.id = %workspace,
-            duplicate = outcome == Outcome::Duplicate, reply = recorded.reply, "Inbound message stored"
-        ),
-        (_, None) => {}
-    }
 }

@@ -5,6 +5,5 @@
 //! a report on a SID that nobody knows is parked. Answer: 200 with an empty document, whether the SID is known or not.
 
 mod handler;
-mod read;
 
 pub use handler::App;

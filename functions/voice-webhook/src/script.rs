@@ -3,12 +3,10 @@
 use common::store::{CallRoute, CallScript};
 use common::webhook::cxml::{Document, Verb};
 use common::webhook::urls::AppUrl;
+use common::webhook::voicemail::voicemail;
 
 /// How long forwarded phones ring: shorter than most mailboxes of the people called, which would swallow the call.
 const RING_SECONDS: u16 = 20;
-
-/// The longest voice message.
-const VOICEMAIL_SECONDS: u16 = 120;
 
 /// The answer to an inbound call.
 pub fn answer(route: &CallRoute, call_sid: &str, business: &str, urls: &AppUrl) -> Document {
@@ -24,27 +22,6 @@ pub fn answer(route: &CallRoute, call_sid: &str, business: &str, urls: &AppUrl) 
         action: Some(urls.dial_result()),
         timeout_seconds: RING_SECONDS,
     }])
-}
-
-/// A greeting, then a recording. With nothing known it still takes the message.
-pub fn voicemail(greeting: Option<&str>, workspace_name: Option<&str>, call_sid: &str, urls: &AppUrl) -> Document {
-    let filled = |text: &&str| !text.trim().is_empty();
-    let words = match (greeting.filter(filled), workspace_name.filter(filled)) {
-        (Some(greeting), _) => greeting.to_owned(),
-        (None, Some(name)) => {
-            format!("Thank you for calling {name}. We cannot take your call right now. Please leave a message after the tone.")
-        }
-        (None, None) => "We cannot take your call right now. Please leave a message after the tone.".to_owned(),
-    };
-    Document(vec![
-        Verb::Say(words),
-        Verb::Record {
-            action: urls.recording_done(),
-            recording_status: urls.recording_status(call_sid),
-            transcription: urls.transcription_status(call_sid),
-            max_seconds: VOICEMAIL_SECONDS,
-        },
-    ])
 }
 
 /// What a call of ours does once it is answered: it speaks, or the agent who answered is joined with the customer, who sees the

@@ -1,13 +1,51 @@
-//! Which report a callback is, in our words (FACTS 6).
+//! Status callbacks: which report one is, in our words (FACTS 6).
 
-use common::domain::status;
-use common::store::{Report, ReportKind};
-use common::webhook::urls::query_value;
-use common::webhook::{Form, Payload, Rejection};
+use super::urls::query_value;
+use super::{Form, Payload, Rejection};
+use crate::domain::status;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use serde_json::{Value, json};
 use uuid::Uuid;
+
+/// What a report is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReportKind {
+    /// An SMS, MMS or WhatsApp message.
+    Message,
+    /// A call.
+    Call,
+    /// A recording of a call.
+    Recording,
+    /// What a recording says.
+    Transcription,
+}
+
+impl ReportKind {
+    /// The name in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Message => "message",
+            Self::Call => "call",
+            Self::Recording => "recording",
+            Self::Transcription => "transcription",
+        }
+    }
+}
+
+/// One report, in our words.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// What it is about.
+    pub kind: ReportKind,
+    /// Our id, when the callback's URL carried it.
+    pub message_id: Option<Uuid>,
+    /// The message's or call's SID.
+    pub sid: String,
+    /// `{"status": …, "error_code": …, "sequence": …, "reported_at": …, "segments": …, "duration": …}`, or
+    /// `{"status": …, "url": …, "recording_sid": …, "text": …}`.
+    pub fields: Value,
+}
 
 /// What a callback tells.
 #[derive(Debug)]
@@ -23,7 +61,7 @@ pub enum Told {
         /// For a person.
         reason: Option<&'static str>,
     },
-    /// Of a brand, campaign or order as a whole: nothing here depends on it.
+    /// Of a brand, campaign or order as a whole, or of a stream: nothing here depends on it.
     Nothing,
 }
 
@@ -48,7 +86,7 @@ fn read_form(form: &Form, message_id: Option<Uuid>, call_in_query: Option<String
     let report = |kind, sid, fields| Ok(Told::Report(Report { kind, message_id, sid, fields }));
     let call_sid = || -> Result<String, Rejection> {
         match &call_in_query {
-            Some(sid) if !sid.is_empty() && sid.len() <= 128 && !has("CallSid") => Ok(sid.clone()),
+            Some(sid) if !sid.is_empty() && sid.len() <= 128 && !has("CallSid") => Ok(clean(sid)),
             _ => form.require_sid("CallSid"),
         }
     };
@@ -77,6 +115,9 @@ fn read_form(form: &Form, message_id: Option<Uuid>, call_in_query: Option<String
             "segments": form.number("NumSegments"),
             "reported_at": form.get("Timestamp").and_then(|text| time(&text)),
         }));
+    }
+    if has("StreamEvent") {
+        return Ok(Told::Nothing);
     }
     if has("CallSid") {
         let word = form.require("CallStatus")?;

@@ -1,0 +1,110 @@
+//! The story of a batch: each record stands alone.
+
+use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use common::config::{ConfigError, Live, Settings, SharedNumbers, StartError};
+use common::ingest::{self, Hook};
+use common::receiver::Failure;
+use common::spool::Spooled;
+use common::store::{Error, Store};
+use futures_util::future::join_all;
+use std::time::Duration;
+
+struct Parts {
+    store: Store,
+    shared: SharedNumbers,
+}
+
+impl Parts {
+    fn from_settings(settings: &Settings) -> Result<Self, ConfigError> {
+        Ok(Self {
+            store: Store::from_settings(settings, Duration::from_secs(10))?,
+            shared: settings.shared_numbers()?,
+        })
+    }
+}
+
+/// The function.
+pub struct App(Live<Parts>);
+
+/// Why a record is not stored.
+enum Stop {
+    Again(Error),
+    Poison(String),
+}
+
+impl App {
+    /// Starts from the environment.
+    ///
+    /// # Errors
+    /// A setting, by name.
+    pub async fn start() -> Result<Self, StartError> {
+        Live::start(Parts::from_settings).await.map(Self)
+    }
+
+    /// Starts from given settings.
+    ///
+    /// # Errors
+    /// A setting, by name.
+    pub async fn start_with(settings: Settings) -> Result<Self, StartError> {
+        Live::start_with(settings, Parts::from_settings).await.map(Self)
+    }
+
+    /// Works on a batch; answers which records have to come again.
+    pub async fn handle(&self, event: SqsEvent) -> SqsBatchResponse {
+        let outcomes = join_all(event.records.iter().map(|record| self.handle_record(record))).await;
+        let mut response = SqsBatchResponse::default();
+        for (record, done) in event.records.iter().zip(outcomes) {
+            if !done {
+                let mut failure = BatchItemFailure::default();
+                failure.item_identifier = record.message_id.clone().unwrap_or_default();
+                response.batch_item_failures.push(failure);
+            }
+        }
+        response
+    }
+
+    async fn handle_record(&self, record: &SqsMessage) -> bool {
+        let id = record.message_id.as_deref().unwrap_or("");
+        let body = record.body.as_deref().unwrap_or("");
+        let mut parts = self.0.get().await;
+        let mut result = replay(&parts, body).await;
+        if matches!(result, Err(Stop::Again(Error::Credentials(_))))
+            && let Some(renewed) = self.0.renewed(&parts).await
+        {
+            parts = renewed;
+            result = replay(&parts, body).await;
+        }
+        match result {
+            Ok(()) => true,
+            Err(Stop::Again(error)) => {
+                tracing::error!(record.id = id, %error, "Spooled webhook not stored yet");
+                false
+            }
+            Err(Stop::Poison(reason)) => {
+                tracing::error!(record.id = id, reason, "Spooled webhook parked");
+                let parked = parts.store.park_event(id, &reason, body).await;
+                parked.inspect_err(|error| tracing::error!(record.id = id, %error, "Spooled webhook could not be parked")).is_ok()
+            }
+        }
+    }
+}
+
+async fn replay(parts: &Parts, body: &str) -> Result<(), Stop> {
+    let spooled = Spooled::read(body).map_err(Stop::Poison)?;
+    let hook = Hook::at(&spooled.path).ok_or_else(|| Stop::Poison("there is no webhook at its path".to_owned()))?;
+    let payload = spooled.payload().map_err(|rejection| Stop::Poison(rejection.to_string()))?;
+    let stored = ingest::later(
+        &parts.store,
+        &parts.shared,
+        hook,
+        payload,
+        &spooled.path,
+        &spooled.query,
+        spooled.received_at,
+    );
+    match stored.await {
+        Ok(()) => Ok(()),
+        Err(Failure::NotStored(error)) if error.is_transient() => Err(Stop::Again(error)),
+        Err(failure) => Err(Stop::Poison(failure.to_string())),
+    }
+}
