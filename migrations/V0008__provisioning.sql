@@ -104,8 +104,13 @@ declare
     tenant workspaces;
     wanted_slug text := p_slug;
 begin
-    if wanted_slug is not null and exists (select 1 from workspaces where slug = wanted_slug and id <> p_workspace) then
-        wanted_slug := wanted_slug || '-' || left(p_workspace::text, 8);
+    -- Two first deliveries at once: the second waits here and updates. Two workspaces with one slug: the second sees the first's.
+    perform pg_advisory_xact_lock(hashtextextended(p_workspace::text, 3));
+    if wanted_slug is not null then
+        perform pg_advisory_xact_lock(hashtextextended(wanted_slug, 4));
+        if exists (select 1 from workspaces where slug = wanted_slug and id <> p_workspace) then
+            wanted_slug := wanted_slug || '-' || left(p_workspace::text, 8);
+        end if;
     end if;
     insert into workspaces as w (id, name, slug, clerk_organization_id, subscription_tier, preferred_area_code, event_at, is_active)
     values (p_workspace, coalesce(p_name, p_owner, p_workspace::text), coalesce(wanted_slug, p_workspace::text), p_owner,

@@ -97,7 +97,9 @@ impl Verifier {
     /// # Errors
     /// A [`Refusal`].
     pub async fn verify(&self, authorization: Option<&str>) -> Result<Caller, Refusal> {
-        let (scheme, token) = authorization.and_then(|text| text.split_once(' ')).ok_or(Refusal::Missing)?;
+        let (scheme, token) = authorization
+            .and_then(|text| text.split_once(' '))
+            .ok_or(Refusal::Missing)?;
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(Refusal::Missing);
         }
@@ -109,7 +111,8 @@ impl Verifier {
         let jwk = self.key(header.kid.as_deref()).await?;
         let fits = matches!(
             (&jwk.algorithm, header.alg),
-            (AlgorithmParameters::RSA(_), Algorithm::RS256) | (AlgorithmParameters::EllipticCurve(_), Algorithm::ES256)
+            (AlgorithmParameters::RSA(_), Algorithm::RS256)
+                | (AlgorithmParameters::EllipticCurve(_), Algorithm::ES256)
         );
         if !fits {
             return Err(Refusal::Invalid);
@@ -127,7 +130,9 @@ impl Verifier {
             }
             None => validation.validate_aud = false,
         }
-        let claims = decode::<Claims>(token, &key, &validation).map_err(|_| Refusal::Invalid)?.claims;
+        let claims = decode::<Claims>(token, &key, &validation)
+            .map_err(|_| Refusal::Invalid)?
+            .claims;
         Ok(caller(claims))
     }
 
@@ -141,10 +146,17 @@ impl Verifier {
             }
         }
         let mut keys = self.keys.write().await;
-        let stale = keys.as_ref().is_none_or(|keys| keys.fetched.elapsed() >= Duration::from_secs(REFETCH_SECONDS_MIN));
+        let stale = keys
+            .as_ref()
+            .is_none_or(|keys| keys.fetched.elapsed() >= Duration::from_secs(REFETCH_SECONDS_MIN));
         if stale {
             match self.fetch().await {
-                Some(set) => *keys = Some(Keys { set, fetched: Instant::now() }),
+                Some(set) => {
+                    *keys = Some(Keys {
+                        set,
+                        fetched: Instant::now(),
+                    })
+                }
                 None => {
                     tracing::error!("JWKS could not be fetched from AUTH_JWKS_URL");
                     match keys.as_mut() {
@@ -154,7 +166,9 @@ impl Verifier {
                 }
             }
         }
-        keys.as_ref().and_then(|keys| find(&keys.set, kid)).ok_or(Refusal::Invalid)
+        keys.as_ref()
+            .and_then(|keys| find(&keys.set, kid))
+            .ok_or(Refusal::Invalid)
     }
 
     async fn fetch(&self) -> Option<JwkSet> {
@@ -167,7 +181,13 @@ impl Verifier {
                 .build()
                 .expect("nothing in these options depends on the environment")
         });
-        let mut response = http.get(self.jwks_url.clone()).send().await.ok()?.error_for_status().ok()?;
+        let mut response = http
+            .get(self.jwks_url.clone())
+            .send()
+            .await
+            .ok()?
+            .error_for_status()
+            .ok()?;
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.ok()? {
             if body.len() + chunk.len() > KEY_SET_BYTES_MAX {
@@ -177,7 +197,11 @@ impl Verifier {
         }
         // keys of kinds that we do not know must not hide those that we do
         let value: Value = serde_json::from_slice(&body).ok()?;
-        let keys = value["keys"].as_array()?.iter().filter_map(|key| serde_json::from_value(key.clone()).ok()).collect();
+        let keys = value["keys"]
+            .as_array()?
+            .iter()
+            .filter_map(|key| serde_json::from_value(key.clone()).ok())
+            .collect();
         Some(JwkSet { keys })
     }
 }
@@ -191,10 +215,24 @@ fn find(set: &JwkSet, kid: Option<&str>) -> Option<Jwk> {
 }
 
 fn caller(claims: Claims) -> Caller {
-    let nested = |name: &str| claims.o.as_ref().and_then(|o| o[name].as_str()).map(str::to_owned);
-    let role = nested("rol").or(claims.org_role.clone()).map(|role| role.trim_start_matches("org:").to_owned());
-    let organization = nested("id").or(claims.org_id.clone()).unwrap_or_else(|| claims.sub.clone());
-    Caller { subject: claims.sub, organization, role }
+    let nested = |name: &str| {
+        claims
+            .o
+            .as_ref()
+            .and_then(|o| o[name].as_str())
+            .map(str::to_owned)
+    };
+    let role = nested("rol")
+        .or(claims.org_role.clone())
+        .map(|role| role.trim_start_matches("org:").to_owned());
+    let organization = nested("id")
+        .or(claims.org_id.clone())
+        .unwrap_or_else(|| claims.sub.clone());
+    Caller {
+        subject: claims.sub,
+        organization,
+        role,
+    }
 }
 
 #[cfg(test)]
@@ -209,27 +247,55 @@ mod tests {
     #[test]
     fn organizations() {
         let second = of(json!({"sub": "user_1", "o": {"id": "org_1", "rol": "admin"}, "org_id": "org_2"}));
-        assert_eq!((second.organization.as_str(), second.role.as_deref()), ("org_1", Some("admin")));
+        assert_eq!(
+            (second.organization.as_str(), second.role.as_deref()),
+            ("org_1", Some("admin"))
+        );
         let first = of(json!({"sub": "user_1", "org_id": "org_2", "org_role": "org:member"}));
-        assert_eq!((first.organization.as_str(), first.role.as_deref()), ("org_2", Some("member")));
+        assert_eq!(
+            (first.organization.as_str(), first.role.as_deref()),
+            ("org_2", Some("member"))
+        );
         let personal = of(json!({"sub": "user_1"}));
         assert_eq!((personal.organization.as_str(), personal.role), ("user_1", None));
     }
 
     #[test]
     fn roles() {
-        for (role, may) in [(None, true), (Some("admin"), true), (Some("member"), true), (Some("viewer"), false), (Some("billing"), false), (Some(""), false)] {
-            let caller = Caller { subject: "u".into(), organization: "o".into(), role: role.map(str::to_owned) };
+        for (role, may) in [
+            (None, true),
+            (Some("admin"), true),
+            (Some("member"), true),
+            (Some("viewer"), false),
+            (Some("billing"), false),
+            (Some(""), false),
+        ] {
+            let caller = Caller {
+                subject: "u".into(),
+                organization: "o".into(),
+                role: role.map(str::to_owned),
+            };
             assert_eq!(caller.may_send(), may, "{role:?}");
         }
     }
 
     #[test]
     fn trust_is_configured_over_https() {
-        let read = |pairs: &[(&str, &str)]| Verifier::from_settings(&Settings::of(pairs)).map(|v| v.jwks_url.to_string());
-        assert_eq!(read(&[("AUTH_ISSUER", "https://i.example/")]).unwrap(), "https://i.example/.well-known/jwks.json");
+        let read = |pairs: &[(&str, &str)]| {
+            Verifier::from_settings(&Settings::of(pairs)).map(|v| v.jwks_url.to_string())
+        };
+        assert_eq!(
+            read(&[("AUTH_ISSUER", "https://i.example/")]).unwrap(),
+            "https://i.example/.well-known/jwks.json"
+        );
         assert!(read(&[("AUTH_ISSUER", "http://i.example")]).is_err());
-        assert!(read(&[("AUTH_ISSUER", "https://i.example"), ("AUTH_JWKS_URL", "http://i.example/keys")]).is_err());
+        assert!(
+            read(&[
+                ("AUTH_ISSUER", "https://i.example"),
+                ("AUTH_JWKS_URL", "http://i.example/keys")
+            ])
+            .is_err()
+        );
         assert!(read(&[]).is_err());
     }
 }

@@ -90,7 +90,8 @@ impl Event {
     /// # Errors
     /// [`Poison`], with a reason that a person understands.
     pub fn read(body: &str) -> Result<Self, Poison> {
-        let value: Value = serde_json::from_str(body).map_err(|error| Poison(format!("the body is not JSON: {error}")))?;
+        let value: Value =
+            serde_json::from_str(body).map_err(|error| Poison(format!("the body is not JSON: {error}")))?;
         let value = match (value.get("detail-type"), value.get("detail")) {
             (Some(Value::String(kind)), Some(Value::Object(detail))) => {
                 let mut detail = detail.clone();
@@ -105,13 +106,16 @@ impl Event {
             }
             _ => value,
         };
-        let event: Self = serde_json::from_value(value).map_err(|error| Poison(format!("no such event: {error}")))?;
+        let event: Self =
+            serde_json::from_value(value).map_err(|error| Poison(format!("no such event: {error}")))?;
         event.check()?;
         Ok(event)
     }
 
     fn check(&self) -> Result<(), Poison> {
-        let long = |text: &Option<String>, most: usize| text.as_ref().is_some_and(|text| text.chars().count() > most);
+        let long = |text: &Option<String>, most: usize| {
+            text.as_ref().is_some_and(|text| text.chars().count() > most)
+        };
         if self.id.is_empty() || self.id.len() > 200 {
             return Err(Poison("`id` is empty or longer than 200 bytes".into()));
         }
@@ -119,21 +123,32 @@ impl Event {
         if let Some(code) = &self.area_code
             && !area_code::is_shaped(code)
         {
-            return Err(Poison("`areaCode` is not three digits, the first from 2 to 9".into()));
+            return Err(Poison(
+                "`areaCode` is not three digits, the first from 2 to 9".into(),
+            ));
         }
         if let Some(kind) = &self.number_type
             && !["primary", "sales", "support", "custom"].contains(&kind.as_str())
         {
-            return Err(Poison("`numberType` is none of primary, sales, support, custom".into()));
+            return Err(Poison(
+                "`numberType` is none of primary, sales, support, custom".into(),
+            ));
         }
-        if long(&self.workspace.name, 500) || long(&self.workspace.slug, 200) || long(&self.friendly_name, 200) {
-            return Err(Poison("a name is longer than it may be (name 500, slug 200, friendlyName 200)".into()));
+        if long(&self.workspace.name, 500)
+            || long(&self.workspace.slug, 200)
+            || long(&self.friendly_name, 200)
+        {
+            return Err(Poison(
+                "a name is longer than it may be (name 500, slug 200, friendlyName 200)".into(),
+            ));
         }
         match self.kind {
             Kind::PhoneNumberReleaseRequested if self.phone_number_id.is_none() => {
                 Err(Poison("`phoneNumberId` is missing".into()))
             }
-            Kind::OrderRetryRequested if self.order_id.is_none() => Err(Poison("`orderId` is missing".into())),
+            Kind::OrderRetryRequested if self.order_id.is_none() => {
+                Err(Poison("`orderId` is missing".into()))
+            }
             _ => Ok(()),
         }
     }
@@ -145,7 +160,10 @@ impl Event {
     pub fn tier(&self) -> Result<Option<Tier>, Poison> {
         match self.workspace.subscription_tier.as_deref() {
             None => Ok(None),
-            Some(text) => text.parse().map(Some).map_err(|error| Poison(format!("`subscriptionTier`: {error}"))),
+            Some(text) => text
+                .parse()
+                .map(Some)
+                .map_err(|error| Poison(format!("`subscriptionTier`: {error}"))),
         }
     }
 }
@@ -165,7 +183,13 @@ mod tests {
             r#"{{"version":"0","id":"eb","detail-type":"workspace.created","source":"app","time":"2026-01-01T00:00:00Z","detail":{PLAIN}}}"#
         );
         let enveloped = Event::read(&envelope).unwrap();
-        assert_eq!(Event { occurred_at: None, ..enveloped }, plain);
+        assert_eq!(
+            Event {
+                occurred_at: None,
+                ..enveloped
+            },
+            plain
+        );
     }
 
     #[test]
@@ -177,7 +201,10 @@ mod tests {
             (("{\"id\":\"e1\"", "{\"id\":\"\""), "`id`"),
             (("\"e1\"", "\"e1\",\"numberType\":\"x\""), "numberType"),
             (("workspace.created", "order.retry_requested"), "orderId"),
-            (("workspace.created", "phone_number.release_requested"), "phoneNumberId"),
+            (
+                ("workspace.created", "phone_number.release_requested"),
+                "phoneNumberId",
+            ),
         ] {
             let error = Event::read(&PLAIN.replacen(change.0, change.1, 1)).unwrap_err();
             assert!(error.0.contains(reason), "{error}");

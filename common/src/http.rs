@@ -1,11 +1,10 @@
 //! The edge of an HTTP function: API Gateway HTTP API events (payload 2.0) in, answers out.
 
-use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
-use lambda_http::http::header::{CONTENT_TYPE, HOST};
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use lambda_http::http::header::{CONTENT_TYPE, HOST, SET_COOKIE};
 use lambda_http::http::{HeaderMap, StatusCode};
 use lambda_http::request::LambdaRequest;
-use lambda_http::{Adapter, Body, Request, RequestExt, Response};
-use lambda_runtime::tower::Service;
+use lambda_http::{Body, Request, RequestExt, Response};
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::json;
 use std::convert::Infallible;
@@ -56,16 +55,33 @@ where
     H: Fn(Request) -> F + 'a,
     F: Future<Output = Response<Body>> + Send + 'a,
 {
-    let answer = |request: Request| {
-        let answering = handler(request);
-        async move { Ok::<_, Infallible>(answering.await) }
-    };
-    let mut adapter = Adapter::from(lambda_http::service_fn(answer));
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<ApiGatewayV2httpRequest>| {
+    lambda_runtime::run(service_fn(|event: LambdaEvent<ApiGatewayV2httpRequest>| {
         let (request, context) = event.into_parts();
-        adapter.call(LambdaEvent::new(LambdaRequest::ApiGatewayV2(tame(request)), context))
+        let request: Request = LambdaRequest::ApiGatewayV2(tame(request)).into();
+        let answering = handler(request.with_lambda_context(context));
+        async move { Ok::<_, Infallible>(event_of(answering.await)) }
     }))
     .await
+}
+
+/// What the gateway reads. `lambda_http` would first translate every body from the character set that its type names, and with
+/// that bring the tables of all of them into each binary; ours are UTF-8 already.
+fn event_of(response: Response<Body>) -> ApiGatewayV2httpResponse {
+    let (mut parts, body) = response.into_parts();
+    let cookies = parts
+        .headers
+        .get_all(SET_COOKIE)
+        .iter()
+        .filter_map(|cookie| cookie.to_str().ok().map(str::to_owned))
+        .collect();
+    parts.headers.remove(SET_COOKIE);
+    let mut event = ApiGatewayV2httpResponse::default();
+    event.status_code = parts.status.as_u16().into();
+    event.headers = parts.headers;
+    event.cookies = cookies;
+    event.is_base64_encoded = matches!(body, Body::Binary(_));
+    event.body = (!matches!(body, Body::Empty)).then_some(body);
+    event
 }
 
 /// The request that an event (payload 2.0) holds, as [`serve`] hands it to a handler: for tests and local gateways.
@@ -83,11 +99,21 @@ fn tame(mut request: ApiGatewayV2httpRequest) -> ApiGatewayV2httpRequest {
     request.headers.remove("x-forwarded-proto");
     request.request_context.domain_name = None;
     request.request_context.stage = None;
-    let path = request.raw_path.take().filter(|path| path.starts_with('/')).unwrap_or_else(|| "/".to_owned());
+    let path = request
+        .raw_path
+        .take()
+        .filter(|path| path.starts_with('/'))
+        .unwrap_or_else(|| "/".to_owned());
     let query = request.raw_query_string.take().unwrap_or_default();
     let query: String = query
         .chars()
-        .map(|c| if c.is_ascii_graphic() && !"\"<>\\^`{|}#".contains(c) { c.to_string() } else { percent(c) })
+        .map(|c| {
+            if c.is_ascii_graphic() && !"\"<>\\^`{|}#".contains(c) {
+                c.to_string()
+            } else {
+                percent(c)
+            }
+        })
         .collect();
     if path.len() + query.len() > TARGET_BYTES_MAX {
         request.raw_path = Some("/414".to_owned());
@@ -99,7 +125,10 @@ fn tame(mut request: ApiGatewayV2httpRequest) -> ApiGatewayV2httpRequest {
 }
 
 fn percent(c: char) -> String {
-    c.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("%{byte:02X}")).collect()
+    c.encode_utf8(&mut [0; 4])
+        .bytes()
+        .map(|byte| format!("%{byte:02X}"))
+        .collect()
 }
 
 /// A cXML answer.
@@ -121,7 +150,10 @@ pub fn plain(status: u16, text: &str) -> Response<Body> {
 pub fn answer(status: u16, content_type: &'static str, body: String) -> Response<Body> {
     let mut response = Response::new(Body::Text(body));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response.headers_mut().insert(CONTENT_TYPE, lambda_http::http::HeaderValue::from_static(content_type));
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        lambda_http::http::HeaderValue::from_static(content_type),
+    );
     response
 }
 
@@ -143,7 +175,13 @@ pub struct Problem {
 impl Problem {
     /// A problem.
     pub fn new(status: u16, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), members: serde_json::Map::new(), retry_after_seconds: None }
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            members: serde_json::Map::new(),
+            retry_after_seconds: None,
+        }
     }
 
     /// The same with one more member.
@@ -155,7 +193,10 @@ impl Problem {
 
     /// The document.
     pub fn to_json(&self) -> serde_json::Value {
-        let title = StatusCode::from_u16(self.status).ok().and_then(|status| status.canonical_reason()).unwrap_or("Error");
+        let title = StatusCode::from_u16(self.status)
+            .ok()
+            .and_then(|status| status.canonical_reason())
+            .unwrap_or("Error");
         let mut document = json!({ "type": "about:blank", "title": title, "status": self.status, "code": self.code, "detail": self.detail });
         if let Some(object) = document.as_object_mut() {
             object.extend(self.members.clone());
@@ -165,7 +206,11 @@ impl Problem {
 
     /// The answer.
     pub fn to_response(&self) -> Response<Body> {
-        let mut response = answer(self.status, "application/problem+json", self.to_json().to_string());
+        let mut response = answer(
+            self.status,
+            "application/problem+json",
+            self.to_json().to_string(),
+        );
         if let Some(seconds) = self.retry_after_seconds {
             response.headers_mut().insert("retry-after", seconds.into());
         }
@@ -179,8 +224,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn event(path: &str, query: &str, headers: &[(&str, &str)]) -> Option<ApiGatewayV2httpRequest> {
-        let headers: serde_json::Map<String, serde_json::Value> =
-            headers.iter().map(|(k, v)| ((*k).to_owned(), (*v).into())).collect();
+        let headers: serde_json::Map<String, serde_json::Value> = headers
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).into()))
+            .collect();
         serde_json::from_value(json!({
             "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": query, "headers": headers,
             "requestContext": { "stage": "$default", "domainName": "x.example", "http": { "method": "POST", "path": path } },
@@ -191,17 +238,54 @@ mod tests {
 
     #[test]
     fn raw_parts_survive() {
-        let request: Request = LambdaRequest::ApiGatewayV2(tame(event("/a%20b/c", "x=1%2B2&y=%20", &[("host", "evil")]).unwrap())).into();
+        let request: Request = LambdaRequest::ApiGatewayV2(tame(
+            event("/a%20b/c", "x=1%2B2&y=%20", &[("host", "evil")]).unwrap(),
+        ))
+        .into();
         let raw = RawRequest::of(&request);
-        assert_eq!((raw.method, raw.path, raw.query, raw.body), ("POST", "/a%20b/c", "x=1%2B2&y=%20", b"hi".as_slice()));
+        assert_eq!(
+            (raw.method, raw.path, raw.query, raw.body),
+            ("POST", "/a%20b/c", "x=1%2B2&y=%20", b"hi".as_slice())
+        );
+    }
+
+    #[test]
+    fn answers_become_events() {
+        let mut response = answer(201, "application/json", "{\"a\":\"é\"}".to_owned());
+        response.headers_mut().append(SET_COOKIE, "a=1".parse().unwrap());
+        response.headers_mut().append(SET_COOKIE, "b=2".parse().unwrap());
+        let event = serde_json::to_value(event_of(response)).unwrap();
+        assert_eq!(event["statusCode"], 201);
+        assert_eq!(event["headers"], json!({ "content-type": "application/json" }));
+        assert_eq!(event["cookies"], json!(["a=1", "b=2"]));
+        assert_eq!(
+            (&event["body"], &event["isBase64Encoded"]),
+            (&"{\"a\":\"é\"}".into(), &false.into())
+        );
+        let binary = serde_json::to_value(event_of(Response::new(Body::Binary(b"hi".to_vec())))).unwrap();
+        assert_eq!(
+            (&binary["body"], &binary["isBase64Encoded"]),
+            (&"aGk=".into(), &true.into())
+        );
+        assert_eq!(
+            serde_json::to_value(event_of(Response::new(Body::Empty))).unwrap()["body"],
+            serde_json::Value::Null
+        );
     }
 
     #[test]
     fn problems_are_documents() {
-        let response = Problem { retry_after_seconds: Some(7), ..Problem::new(503, "carrier_refused", "wait") }.with("carrierCode", "20429").to_response();
+        let response = Problem {
+            retry_after_seconds: Some(7),
+            ..Problem::new(503, "carrier_refused", "wait")
+        }
+        .with("carrierCode", "20429")
+        .to_response();
         assert_eq!(response.headers()["content-type"], "application/problem+json");
         assert_eq!(response.headers()["retry-after"], "7");
-        let Body::Text(text) = response.body() else { panic!() };
+        let Body::Text(text) = response.body() else {
+            panic!()
+        };
         let document: serde_json::Value = serde_json::from_str(text).unwrap();
         assert_eq!(document["code"], "carrier_refused");
         assert_eq!(document["carrierCode"], "20429");

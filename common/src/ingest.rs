@@ -65,7 +65,9 @@ pub async fn message(
 ) -> Result<Recorded, Failure> {
     let message = InboundMessage::read(form, whatsapp)?;
     let is_shared = shared.contain(&message.business);
-    let recorded = store.record_inbound_message(Uuid::now_v7(), &message, is_shared, at).await?;
+    let recorded = store
+        .record_inbound_message(Uuid::now_v7(), &message, is_shared, at)
+        .await?;
     match recorded.workspace_id {
         None => tracing::warn!(
             message.sid = %message.sid, channel = message.channel.as_str(), to = %message.business.masked(),
@@ -91,7 +93,9 @@ pub async fn call(
 ) -> Result<(InboundCall, CallRoute), Failure> {
     let call = InboundCall::read(form)?;
     let is_shared = shared.contain(&call.business);
-    let route = store.record_inbound_call(Uuid::now_v7(), &call, is_shared, at).await?;
+    let route = store
+        .record_inbound_call(Uuid::now_v7(), &call, is_shared, at)
+        .await?;
     match route.workspace_id {
         None => tracing::warn!(
             call.sid = %call.sid, to = %call.business.masked(),
@@ -126,7 +130,14 @@ pub async fn recording_done(store: &Store, form: &Form) -> Result<(), Failure> {
     if let Some(url) = form.get("RecordingUrl").filter(|url| !url.is_empty()) {
         let recording_sid = form.get("RecordingSid").filter(|sid| !sid.is_empty());
         let fields = json!({ "status": "completed", "url": url, "recording_sid": recording_sid });
-        store.record_report(&Report { kind: ReportKind::Recording, message_id: None, sid, fields }).await?;
+        store
+            .record_report(&Report {
+                kind: ReportKind::Recording,
+                message_id: None,
+                sid,
+                fields,
+            })
+            .await?;
     }
     Ok(())
 }
@@ -146,7 +157,11 @@ pub async fn status(store: &Store, payload: &Payload, path: &str, query: &str) -
                 tracing::warn!(sid = %report.sid, kind = report.kind.as_str(), status, "Status parked: nobody knows this SID yet");
             }
         }
-        Told::Readiness { phone_number, readiness, reason } => {
+        Told::Readiness {
+            phone_number,
+            readiness,
+            reason,
+        } => {
             store.record_readiness(&phone_number, readiness, reason).await?;
             tracing::info!(readiness, "Messaging readiness recorded");
         }
@@ -170,7 +185,9 @@ pub async fn later(
 ) -> Result<(), Failure> {
     match hook {
         Hook::Status => status(store, &payload, path, query).await,
-        Hook::Message { whatsapp } => message(store, shared, &payload.into_form()?, whatsapp, at).await.map(|_| ()),
+        Hook::Message { whatsapp } => message(store, shared, &payload.into_form()?, whatsapp, at)
+            .await
+            .map(|_| ()),
         Hook::Call => call(store, shared, &payload.into_form()?, at).await.map(|_| ()),
         Hook::DialResult => dial_result(store, &payload.into_form()?).await.map(|_| ()),
         Hook::RecordingDone => recording_done(store, &payload.into_form()?).await,
@@ -191,7 +208,10 @@ mod tests {
             ("/voice", Some(Hook::Call)),
             ("/voice/dial-result", Some(Hook::DialResult)),
             ("/voice/recording-done", Some(Hook::RecordingDone)),
-            ("/voice/outbound/00000000-0000-0000-0000-000000000000", Some(Hook::CallScript(Uuid::nil()))),
+            (
+                "/voice/outbound/00000000-0000-0000-0000-000000000000",
+                Some(Hook::CallScript(Uuid::nil())),
+            ),
             ("/voice/outbound/x", None),
             ("/voice/else", None),
             ("/status", Some(Hook::Status)),

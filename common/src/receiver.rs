@@ -124,7 +124,12 @@ where
     }
 }
 
-async fn attempt<W, L>(live: &Live<Receiver>, raw: &RawRequest<'_>, work: W, lost: L) -> Result<Document, Failure>
+async fn attempt<W, L>(
+    live: &Live<Receiver>,
+    raw: &RawRequest<'_>,
+    work: W,
+    lost: L,
+) -> Result<Document, Failure>
 where
     W: AsyncFn(&Receiver, Arrival<'_>) -> Result<Document, Failure>,
     L: Fn(&AppUrl, &Arrival<'_>) -> Option<Document>,

@@ -59,7 +59,9 @@ impl Spooled {
         let malformed = || Rejection::Malformed { field: "body" };
         let body = BASE64.decode(&self.body).map_err(|_| malformed())?;
         if self.content_type.to_ascii_lowercase().contains("json") {
-            serde_json::from_slice(&body).map(Payload::Json).map_err(|_| malformed())
+            serde_json::from_slice(&body)
+                .map(Payload::Json)
+                .map_err(|_| malformed())
         } else {
             Form::parse(&body).map(Payload::Form).ok_or_else(malformed)
         }
@@ -99,20 +101,37 @@ mod tests {
     #[test]
     fn any_bytes_come_back() {
         let mut headers = HeaderMap::new();
-        headers.insert("content-type", "application/x-www-form-urlencoded".parse().unwrap());
+        headers.insert(
+            "content-type",
+            "application/x-www-form-urlencoded".parse().unwrap(),
+        );
         let body = b"Body=%00%FF&To=%2B1\xff";
-        let request = RawRequest { method: "POST", path: "/x", query: "a=1", headers: &headers, body };
+        let request = RawRequest {
+            method: "POST",
+            path: "/x",
+            query: "a=1",
+            headers: &headers,
+            body,
+        };
         let spooled = Spooled::of(&request, "/x", Timestamp::UNIX_EPOCH);
         let read = Spooled::read(&serde_json::to_string(&spooled).unwrap()).unwrap();
         assert_eq!(read, spooled);
-        let Payload::Form(form) = read.payload().unwrap() else { panic!() };
+        let Payload::Form(form) = read.payload().unwrap() else {
+            panic!()
+        };
         assert_eq!(form.fields()[0].1, b"\0\xff");
     }
 
     #[test]
     fn garbage_says_why() {
         assert!(Spooled::read("x").is_err());
-        let broken = Spooled { path: String::new(), query: String::new(), content_type: String::new(), body: "*".into(), received_at: Timestamp::UNIX_EPOCH };
+        let broken = Spooled {
+            path: String::new(),
+            query: String::new(),
+            content_type: String::new(),
+            body: "*".into(),
+            received_at: Timestamp::UNIX_EPOCH,
+        };
         assert!(broken.payload().is_err());
     }
 }

@@ -27,11 +27,15 @@ pub fn certificates(pem_or_path: &str) -> Result<Vec<CertificateDer<'static>>, B
 
 /// A client configuration that verifies certificate and host name.
 pub fn client_config(extra_roots: &[CertificateDer<'static>]) -> ClientConfig {
-    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let mut roots = RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
     roots.add_parsable_certificates(extra_roots.iter().cloned());
     let mut provider = rustls::crypto::aws_lc_rs::default_provider();
     // Postgres up to 17 prefers prime256v1: offered first, the handshake needs no second try.
-    provider.kx_groups.sort_by_key(|group| group.name() != rustls::NamedGroup::secp256r1);
+    provider
+        .kx_groups
+        .sort_by_key(|group| group.name() != rustls::NamedGroup::secp256r1);
     ClientConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
         .expect("the provider has the default protocol versions")

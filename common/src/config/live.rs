@@ -58,14 +58,25 @@ impl<T> Live<T> {
         environment: Settings,
         build: fn(&Settings) -> Result<T, ConfigError>,
     ) -> Result<Self, StartError> {
-        let reader = environment.optional("APP_SECRET_ID").map(|id| SecretReader::new(id, &environment));
+        let reader = environment
+            .optional("APP_SECRET_ID")
+            .map(|id| SecretReader::new(id, &environment));
         let secret = match &reader {
             Some(reader) => reader.read().await?,
             None => HashMap::new(),
         };
         let value = Arc::new(build(&environment.with_secret(secret.clone()))?);
-        let state = Mutex::new(State { value, secret, look_again: Instant::now() + SECRET_FRESH });
-        Ok(Self { build, environment, reader, state })
+        let state = Mutex::new(State {
+            value,
+            secret,
+            look_again: Instant::now() + SECRET_FRESH,
+        });
+        Ok(Self {
+            build,
+            environment,
+            reader,
+            state,
+        })
     }
 
     /// The value, from a secret not older than five minutes; an older one stays in use while the secret cannot be read.
@@ -97,11 +108,16 @@ impl<T> Live<T> {
     }
 
     async fn look(&self) -> Arc<T> {
-        let Some(reader) = &self.reader else { return self.lock().value.clone() };
+        let Some(reader) = &self.reader else {
+            return self.lock().value.clone();
+        };
         let secret = match tokio::time::timeout(LOOK_MAX, reader.read()).await {
             Ok(Ok(secret)) => secret,
             failed => {
-                let error = failed.map_or_else(|_| "no answer in time".to_owned(), |read| format!("{:?}", read.err()));
+                let error = failed.map_or_else(
+                    |_| "no answer in time".to_owned(),
+                    |read| format!("{:?}", read.err()),
+                );
                 tracing::warn!(error, "Secret could not be read again; the last one stays in use");
                 return self.lock().value.clone();
             }

@@ -18,7 +18,9 @@ use std::str::FromStr;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// Not set, or empty.
-    #[error("{0} is not set: give it as an environment variable or as a key of the secret that APP_SECRET_ID names")]
+    #[error(
+        "{0} is not set: give it as an environment variable or as a key of the secret that APP_SECRET_ID names"
+    )]
     Missing(&'static str),
     /// Set to something that cannot be used.
     #[error("{name} is malformed: {why}")]
@@ -33,7 +35,10 @@ pub enum ConfigError {
 impl ConfigError {
     /// A malformed setting.
     pub fn malformed(name: &'static str, why: impl ToString) -> Self {
-        Self::Malformed { name, why: why.to_string() }
+        Self::Malformed {
+            name,
+            why: why.to_string(),
+        }
     }
 }
 
@@ -47,12 +52,23 @@ pub struct Settings {
 impl Settings {
     /// The process's environment alone.
     pub fn from_environment() -> Self {
-        Self { environment: std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect(), secret: HashMap::new() }
+        Self {
+            environment: std::env::vars_os()
+                .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
+                .collect(),
+            secret: HashMap::new(),
+        }
     }
 
     /// Given pairs: for tests and local stacks.
     pub fn of(pairs: &[(&str, &str)]) -> Self {
-        Self { environment: pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(), secret: HashMap::new() }
+        Self {
+            environment: pairs
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+                .collect(),
+            secret: HashMap::new(),
+        }
     }
 
     /// The same with one more variable, or another value.
@@ -64,13 +80,20 @@ impl Settings {
 
     /// The same environment over another secret.
     fn with_secret(&self, secret: HashMap<String, String>) -> Self {
-        Self { environment: self.environment.clone(), secret }
+        Self {
+            environment: self.environment.clone(),
+            secret,
+        }
     }
 
     /// A setting that may be left out. Empty counts as left out.
     pub fn optional(&self, name: &str) -> Option<&str> {
         let filled = |value: &&String| !value.trim().is_empty();
-        self.environment.get(name).filter(filled).or_else(|| self.secret.get(name).filter(filled)).map(|value| value.trim())
+        self.environment
+            .get(name)
+            .filter(filled)
+            .or_else(|| self.secret.get(name).filter(filled))
+            .map(|value| value.trim())
     }
 
     /// A setting that has to be there.
@@ -86,15 +109,25 @@ impl Settings {
     /// # Errors
     /// Missing or malformed.
     pub fn parse<T: FromStr<Err: std::fmt::Display>>(&self, name: &'static str) -> Result<T, ConfigError> {
-        self.required(name)?.parse().map_err(|error: T::Err| ConfigError::malformed(name, error))
+        self.required(name)?
+            .parse()
+            .map_err(|error: T::Err| ConfigError::malformed(name, error))
     }
 
     /// An optional setting, read as a type.
     ///
     /// # Errors
     /// Malformed.
-    pub fn parse_optional<T: FromStr<Err: std::fmt::Display>>(&self, name: &'static str) -> Result<Option<T>, ConfigError> {
-        self.optional(name).map(|text| text.parse().map_err(|error: T::Err| ConfigError::malformed(name, error))).transpose()
+    pub fn parse_optional<T: FromStr<Err: std::fmt::Display>>(
+        &self,
+        name: &'static str,
+    ) -> Result<Option<T>, ConfigError> {
+        self.optional(name)
+            .map(|text| {
+                text.parse()
+                    .map_err(|error: T::Err| ConfigError::malformed(name, error))
+            })
+            .transpose()
     }
 
     /// A required setting that must not show up anywhere.
@@ -112,7 +145,9 @@ impl Settings {
     pub fn app_url(&self) -> Result<AppUrl, ConfigError> {
         match self.parse_optional("APP_URL")? {
             Some(url) => Ok(url),
-            None => self.parse_optional("NEXT_PUBLIC_APP_URL")?.ok_or(ConfigError::Missing("APP_URL")),
+            None => self
+                .parse_optional("NEXT_PUBLIC_APP_URL")?
+                .ok_or(ConfigError::Missing("APP_URL")),
         }
     }
 
@@ -147,7 +182,10 @@ impl Settings {
         if area_code::is_shaped(code) {
             Ok(code.to_owned())
         } else {
-            Err(ConfigError::malformed("DEFAULT_AREA_CODE", "three digits are expected, the first from 2 to 9"))
+            Err(ConfigError::malformed(
+                "DEFAULT_AREA_CODE",
+                "three digits are expected, the first from 2 to 9",
+            ))
         }
     }
 
@@ -159,7 +197,10 @@ impl Settings {
         match self.parse_optional::<i32>("RELEASE_GRACE_DAYS")? {
             None => Ok(30),
             Some(days @ 0..=3650) => Ok(days),
-            Some(_) => Err(ConfigError::malformed("RELEASE_GRACE_DAYS", "a number of days from 0 to 3650 is expected")),
+            Some(_) => Err(ConfigError::malformed(
+                "RELEASE_GRACE_DAYS",
+                "a number of days from 0 to 3650 is expected",
+            )),
         }
     }
 }
@@ -185,11 +226,15 @@ impl SharedNumbers {
 /// # Errors
 /// [`ConfigError::Malformed`].
 pub fn https_or_loopback(name: &'static str, text: &str) -> Result<url::Url, ConfigError> {
-    let url = url::Url::parse(text).map_err(|_| ConfigError::malformed(name, "an absolute https URL is expected"))?;
+    let url = url::Url::parse(text)
+        .map_err(|_| ConfigError::malformed(name, "an absolute https URL is expected"))?;
     if url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url)) {
         Ok(url)
     } else {
-        Err(ConfigError::malformed(name, "https is required (http on loopback only)"))
+        Err(ConfigError::malformed(
+            name,
+            "https is required (http on loopback only)",
+        ))
     }
 }
 
@@ -199,17 +244,34 @@ mod tests {
 
     #[test]
     fn the_environment_wins_over_the_secret() {
-        let settings = Settings::of(&[("A", "env"), ("B", "")])
-            .with_secret(HashMap::from([("A".into(), "secret".into()), ("B".into(), "b".into())]));
+        let settings = Settings::of(&[("A", "env"), ("B", "")]).with_secret(HashMap::from([
+            ("A".into(), "secret".into()),
+            ("B".into(), "b".into()),
+        ]));
         assert_eq!(settings.optional("A"), Some("env"));
         assert_eq!(settings.optional("B"), Some("b"));
-        assert_eq!(settings.required("C").unwrap_err().to_string().split_whitespace().next(), Some("C"));
+        assert_eq!(
+            settings
+                .required("C")
+                .unwrap_err()
+                .to_string()
+                .split_whitespace()
+                .next(),
+            Some("C")
+        );
     }
 
     #[test]
     fn the_former_name_of_app_url() {
-        assert!(Settings::of(&[("NEXT_PUBLIC_APP_URL", "https://x.example")]).app_url().is_ok());
-        assert_eq!(Settings::default().app_url().unwrap_err(), ConfigError::Missing("APP_URL"));
+        assert!(
+            Settings::of(&[("NEXT_PUBLIC_APP_URL", "https://x.example")])
+                .app_url()
+                .is_ok()
+        );
+        assert_eq!(
+            Settings::default().app_url().unwrap_err(),
+            ConfigError::Missing("APP_URL")
+        );
     }
 
     #[test]
@@ -218,10 +280,26 @@ mod tests {
         assert_eq!(none.default_area_code().unwrap(), "405");
         assert_eq!(none.release_grace_days().unwrap(), 30);
         assert!(none.allowed_countries().is_ok());
-        assert!(Settings::of(&[("DEFAULT_AREA_CODE", "12")]).default_area_code().is_err());
-        assert!(Settings::of(&[("RELEASE_GRACE_DAYS", "-1")]).release_grace_days().is_err());
-        assert!(Settings::of(&[("ALLOWED_COUNTRIES", "United States")]).allowed_countries().is_err());
-        assert!(Settings::of(&[("SIGNALWIRE_PHONE_NUMBER", "405")]).shared_numbers().is_err());
+        assert!(
+            Settings::of(&[("DEFAULT_AREA_CODE", "12")])
+                .default_area_code()
+                .is_err()
+        );
+        assert!(
+            Settings::of(&[("RELEASE_GRACE_DAYS", "-1")])
+                .release_grace_days()
+                .is_err()
+        );
+        assert!(
+            Settings::of(&[("ALLOWED_COUNTRIES", "United States")])
+                .allowed_countries()
+                .is_err()
+        );
+        assert!(
+            Settings::of(&[("SIGNALWIRE_PHONE_NUMBER", "405")])
+                .shared_numbers()
+                .is_err()
+        );
     }
 
     #[test]

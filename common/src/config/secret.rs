@@ -25,7 +25,11 @@ pub struct SecretReader {
 impl SecretReader {
     /// A reader for a secret's name or ARN.
     pub fn new(id: &str, settings: &Settings) -> Self {
-        Self { id: id.to_owned(), aws: Aws::from_settings(settings), client: OnceCell::new() }
+        Self {
+            id: id.to_owned(),
+            aws: Aws::from_settings(settings),
+            client: OnceCell::new(),
+        }
     }
 
     /// The secret's keys and values now.

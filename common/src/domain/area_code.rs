@@ -101,7 +101,10 @@ const OTHERS: &[(&str, &[u16])] = &[
 /// Country and region of an area code, when it is one of the US or Canada.
 pub fn region(area_code: &str) -> Option<(&'static str, &'static str)> {
     let code: u16 = area_code.parse().ok()?;
-    REGIONS.iter().find(|(_, _, codes)| codes.contains(&code)).map(|(country, region, _)| (*country, *region))
+    REGIONS
+        .iter()
+        .find(|(_, _, codes)| codes.contains(&code))
+        .map(|(country, region, _)| (*country, *region))
 }
 
 /// The country that a `+1` area code belongs to.
@@ -112,7 +115,11 @@ pub fn country(area_code: &str) -> &'static str {
         .find(|(_, codes)| codes.contains(&code))
         .map(|(country, _)| *country)
         .or_else(|| region(area_code).map(|(country, _)| country))
-        .unwrap_or(if matches!(code, 600 | 622 | 633) { "CA" } else { "US" })
+        .unwrap_or(if matches!(code, 600 | 622 | 633) {
+            "CA"
+        } else {
+            "US"
+        })
 }
 
 /// Whether a text is shaped like an area code: three digits, the first from 2 to 9.
@@ -146,7 +153,11 @@ mod tests {
     fn no_code_stands_twice() {
         let mut seen = std::collections::BTreeSet::new();
         let others = OTHERS.iter().flat_map(|(_, codes)| codes.iter());
-        for code in REGIONS.iter().flat_map(|(_, _, codes)| codes.iter()).chain(others) {
+        for code in REGIONS
+            .iter()
+            .flat_map(|(_, _, codes)| codes.iter())
+            .chain(others)
+        {
             assert!(seen.insert(code), "{code}");
             assert!(is_shaped(&code.to_string()), "{code}");
         }

@@ -31,9 +31,15 @@ pub fn classify(body: &str) -> Option<(Keyword, String)> {
     if trimmed.len() > 32 {
         return None;
     }
-    let word = trimmed.split_whitespace().collect::<Vec<_>>().join(" ").to_uppercase();
+    let word = trimmed
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .to_uppercase();
     let keyword = match word.as_str() {
-        "STOP" | "STOPALL" | "UNSUBSCRIBE" | "CANCEL" | "END" | "QUIT" | "REVOKE" | "OPTOUT" | "OPT OUT" => Keyword::Stop,
+        "STOP" | "STOPALL" | "UNSUBSCRIBE" | "CANCEL" | "END" | "QUIT" | "REVOKE" | "OPTOUT" | "OPT OUT" => {
+            Keyword::Stop
+        }
         "START" | "UNSTOP" => Keyword::Start,
         "YES" => Keyword::Yes,
         "HELP" | "INFO" => Keyword::Help,
@@ -48,7 +54,21 @@ mod tests {
 
     #[test]
     fn whole_messages_in_any_case() {
-        for word in ["STOP", "stop", " Stop \r\n", "\u{feff}stop", "STOPALL", "unsubscribe", "Cancel", "END", "quit", "revoke", "optout", "opt out", "Opt  Out"] {
+        for word in [
+            "STOP",
+            "stop",
+            " Stop \r\n",
+            "\u{feff}stop",
+            "STOPALL",
+            "unsubscribe",
+            "Cancel",
+            "END",
+            "quit",
+            "revoke",
+            "optout",
+            "opt out",
+            "Opt  Out",
+        ] {
             assert_eq!(classify(word).map(|k| k.0), Some(Keyword::Stop), "{word:?}");
         }
         for word in ["START", "unstop\n"] {
@@ -60,7 +80,16 @@ mod tests {
 
     #[test]
     fn anything_else_is_a_message() {
-        for body in ["", "stop it", "please stop", "STOP.", "don't STOP", "stopp", "ſtop\u{0}", "y e s"] {
+        for body in [
+            "",
+            "stop it",
+            "please stop",
+            "STOP.",
+            "don't STOP",
+            "stopp",
+            "ſtop\u{0}",
+            "y e s",
+        ] {
             assert_eq!(classify(body), None, "{body:?}");
         }
     }

@@ -25,14 +25,27 @@ impl PhoneNumber {
 
     /// The three digits after `+1`, when it is a North American number.
     pub fn area_code(&self) -> Option<&str> {
-        self.0.strip_prefix("+1").filter(|rest| rest.len() == 10).map(|rest| &rest[..3])
+        self.0
+            .strip_prefix("+1")
+            .filter(|rest| rest.len() == 10)
+            .map(|rest| &rest[..3])
     }
 }
 
 /// `+1********34`: enough to tell two numbers apart in a log, too little to call one.
 pub fn mask(number: &str) -> String {
     let keep_from = number.chars().count().saturating_sub(2);
-    number.chars().enumerate().map(|(i, c)| if i < 2.min(keep_from) || i >= keep_from { c } else { '*' }).collect()
+    number
+        .chars()
+        .enumerate()
+        .map(|(i, c)| {
+            if i < 2.min(keep_from) || i >= keep_from {
+                c
+            } else {
+                '*'
+            }
+        })
+        .collect()
 }
 
 impl FromStr for PhoneNumber {
@@ -81,14 +94,23 @@ impl Party {
     /// # Errors
     /// When it is none of the forms above.
     pub fn of_call(text: &str) -> Result<Self, NotE164> {
-        const WITHHELD: [&str; 7] =
-            ["", "anonymous", "restricted", "unavailable", "unknown", "private", "+266696687"];
+        const WITHHELD: [&str; 7] = [
+            "",
+            "anonymous",
+            "restricted",
+            "unavailable",
+            "unknown",
+            "private",
+            "+266696687",
+        ];
         if WITHHELD.iter().any(|word| text.eq_ignore_ascii_case(word)) {
             return Ok(Self("anonymous".to_owned()));
         }
         let sip = text.strip_prefix("sip:").or_else(|| text.strip_prefix("sips:"));
         if let Some(address) = sip {
-            let plain = address.bytes().all(|b| b.is_ascii_graphic() && !b"<>\"'&".contains(&b));
+            let plain = address
+                .bytes()
+                .all(|b| b.is_ascii_graphic() && !b"<>\"'&".contains(&b));
             return if plain && !address.is_empty() && address.len() <= 200 {
                 Ok(Self(text.to_owned()))
             } else {
@@ -117,9 +139,22 @@ mod tests {
     #[test]
     fn e164_only() {
         for good in ["+14155551234", "+442079460958", "+1234567"] {
-            assert_eq!(good.parse::<PhoneNumber>().map(|n| n.to_string()), Ok(good.to_owned()));
+            assert_eq!(
+                good.parse::<PhoneNumber>().map(|n| n.to_string()),
+                Ok(good.to_owned())
+            );
         }
-        for bad in ["", "+", "14155551234", "+04155551234", "+1415555123a", "+123456", "+1234567890123456", "+1 4155551234", "+１４１５５５５１２３４"] {
+        for bad in [
+            "",
+            "+",
+            "14155551234",
+            "+04155551234",
+            "+1415555123a",
+            "+123456",
+            "+1234567890123456",
+            "+1 4155551234",
+            "+１４１５５５５１２３４",
+        ] {
             assert!(bad.parse::<PhoneNumber>().is_err(), "{bad}");
         }
     }
@@ -137,14 +172,20 @@ mod tests {
         assert_eq!(Party::of_message("262966").unwrap().as_str(), "262966");
         assert!(Party::of_message("anonymous").is_err());
         assert_eq!(Party::of_call("Anonymous").unwrap().as_str(), "anonymous");
-        assert_eq!(Party::of_call("sip:alice@example.com").unwrap().as_str(), "sip:alice@example.com");
+        assert_eq!(
+            Party::of_call("sip:alice@example.com").unwrap().as_str(),
+            "sip:alice@example.com"
+        );
         assert!(Party::of_call("sip:<x>").is_err());
         assert!(Party::of_call("hello there").is_err());
     }
 
     #[test]
     fn area_codes() {
-        assert_eq!("+14055551234".parse::<PhoneNumber>().unwrap().area_code(), Some("405"));
+        assert_eq!(
+            "+14055551234".parse::<PhoneNumber>().unwrap().area_code(),
+            Some("405")
+        );
         assert_eq!("+442079460958".parse::<PhoneNumber>().unwrap().area_code(), None);
     }
 }

@@ -8,7 +8,10 @@ pub fn count(body: &str) -> i32 {
     if body.is_empty() {
         return 1; // the library has no answer to it
     }
-    let parts = sms_splitter::SplitSms::default().split(body.to_owned()).parts.len();
+    let parts = sms_splitter::SplitSms::default()
+        .split(String::from(body))
+        .parts
+        .len();
     i32::try_from(parts.max(1)).unwrap_or(i32::MAX)
 }
 
@@ -42,7 +45,13 @@ mod tests {
             ("😀".repeat(36), 2),
         ];
         for (body, expected) in table {
-            assert_eq!(count(&body), expected, "{} × {:?}", body.chars().count(), body.chars().next());
+            assert_eq!(
+                count(&body),
+                expected,
+                "{} × {:?}",
+                body.chars().count(),
+                body.chars().next()
+            );
         }
     }
 }

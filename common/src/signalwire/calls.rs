@@ -43,6 +43,7 @@ impl Client {
             ("StatusCallbackEvent", "answered"),
             ("StatusCallbackEvent", "completed"),
         ];
-        self.send(self.http().post(self.compat("Calls")).form(&form), 10).await
+        self.send(self.http().post(self.compat("Calls")).form(&form), 10)
+            .await
     }
 }

@@ -31,8 +31,14 @@ impl Assignment {
     pub fn readiness(&self) -> (&'static str, Option<&'static str>) {
         match self.state.as_str() {
             "completed" | "complete" | "active" => ("ready", None),
-            "failed" => ("failed", Some("the carrier could not assign the number to the messaging campaign")),
-            _ => ("pending", Some("the carrier is assigning the number to the messaging campaign")),
+            "failed" => (
+                "failed",
+                Some("the carrier could not assign the number to the messaging campaign"),
+            ),
+            _ => (
+                "pending",
+                Some("the carrier is assigning the number to the messaging campaign"),
+            ),
         }
     }
 }
@@ -60,9 +66,16 @@ impl Client {
             let page: Assignments = self.send(self.http().get(url), 15).await?;
             found.extend(page.data.iter().filter_map(read));
             // the next page is on our own host, as a path or whole; any other is not followed
-            next = page.links["next"].as_str().filter(|_| !page.data.is_empty()).and_then(|link| {
-                if link.starts_with('/') { Some(self.space(link)) } else { link.starts_with(&self.space("/")).then(|| link.to_owned()) }
-            });
+            next = page.links["next"]
+                .as_str()
+                .filter(|_| !page.data.is_empty())
+                .and_then(|link| {
+                    if link.starts_with('/') {
+                        Some(self.space(link))
+                    } else {
+                        link.starts_with(&self.space("/")).then(|| link.to_owned())
+                    }
+                });
         }
         Ok(found)
     }
@@ -71,9 +84,16 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn assign_to_campaign(&self, campaign: &str, phone_number: &str, status_callback: &str) -> Result<CampaignOrder, Error> {
+    pub async fn assign_to_campaign(
+        &self,
+        campaign: &str,
+        phone_number: &str,
+        status_callback: &str,
+    ) -> Result<CampaignOrder, Error> {
         let campaign = percent_encoding::utf8_percent_encode(campaign, percent_encoding::NON_ALPHANUMERIC);
-        let url = self.space(&format!("/api/relay/rest/registry/beta/campaigns/{campaign}/orders"));
+        let url = self.space(&format!(
+            "/api/relay/rest/registry/beta/campaigns/{campaign}/orders"
+        ));
         let order = json!({ "phone_numbers": [phone_number], "status_callback_url": status_callback });
         self.send(self.http().post(url).json(&order), 15).await
     }
@@ -82,6 +102,11 @@ impl Client {
 /// The number stands there as a text or as an object (FACTS 15.14: keep parsers tolerant).
 fn read(item: &Value) -> Option<Assignment> {
     let number = &item["phone_number"];
-    let phone_number = [number, &number["number"], &number["e164"]].into_iter().find_map(Value::as_str)?;
-    Some(Assignment { phone_number: phone_number.to_owned(), state: item["state"].as_str().unwrap_or("pending").to_owned() })
+    let phone_number = [number, &number["number"], &number["e164"]]
+        .into_iter()
+        .find_map(Value::as_str)?;
+    Some(Assignment {
+        phone_number: phone_number.to_owned(),
+        state: item["state"].as_str().unwrap_or("pending").to_owned(),
+    })
 }

@@ -26,7 +26,10 @@ impl Client {
     pub fn from_settings(settings: &Settings) -> Result<Self, ConfigError> {
         let project_id = settings.required("SIGNALWIRE_PROJECT_ID")?;
         if !project_id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
-            return Err(ConfigError::malformed("SIGNALWIRE_PROJECT_ID", "the project's UUID is expected"));
+            return Err(ConfigError::malformed(
+                "SIGNALWIRE_PROJECT_ID",
+                "the project's UUID is expected",
+            ));
         }
         Ok(Self {
             base_url: space_url::normalise(settings.required("SIGNALWIRE_SPACE_URL")?)?,
@@ -38,7 +41,10 @@ impl Client {
 
     /// A path of the Compatibility API below our account.
     pub(super) fn compat(&self, tail: &str) -> String {
-        format!("{}/api/laml/2010-04-01/Accounts/{}/{tail}", self.base_url, self.project_id)
+        format!(
+            "{}/api/laml/2010-04-01/Accounts/{}/{tail}",
+            self.base_url, self.project_id
+        )
     }
 
     /// A path of the other APIs of the space.
@@ -65,7 +71,8 @@ impl Client {
         seconds_max: u64,
     ) -> Result<T, Error> {
         let body = self.send_for_bytes(request, seconds_max).await?;
-        serde_json::from_slice(&body).map_err(|_| Error::OutcomeUnknown("it is not the documented JSON".to_owned()))
+        serde_json::from_slice(&body)
+            .map_err(|_| Error::OutcomeUnknown("it is not the documented JSON".to_owned()))
     }
 
     /// Sends a request and reads its answer, whatever it holds.
@@ -92,12 +99,16 @@ impl Client {
                 .await
                 .map_err(lost)?;
             let status = response.status();
-            let retry_after =
-                response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.trim().parse().ok());
+            let retry_after = response
+                .headers()
+                .get("retry-after")
+                .and_then(|value| value.to_str().ok()?.trim().parse().ok());
             let mut body = Vec::new();
             while let Some(chunk) = response.chunk().await.map_err(lost)? {
                 if body.len() + chunk.len() > ANSWER_BYTES_MAX {
-                    return Err(Error::OutcomeUnknown("it is longer than any documented answer".to_owned()));
+                    return Err(Error::OutcomeUnknown(
+                        "it is longer than any documented answer".to_owned(),
+                    ));
                 }
                 body.extend_from_slice(&chunk);
             }

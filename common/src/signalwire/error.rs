@@ -41,12 +41,19 @@ impl Error {
         match status {
             401 | 403 => return Self::Unauthorized { status },
             404 => return Self::NotFound,
-            429 => return Self::RateLimited { retry_after_seconds: retry_after },
+            429 => {
+                return Self::RateLimited {
+                    retry_after_seconds: retry_after,
+                };
+            }
             500.. => return Self::OutcomeUnknown(format!("status {status}")),
             _ => {}
         }
         let value: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
-        let item = [&value["errors"][0], &value[0], &value].into_iter().find(|item| !item.is_null()).unwrap_or(&Value::Null);
+        let item = [&value["errors"][0], &value[0], &value]
+            .into_iter()
+            .find(|item| !item.is_null())
+            .unwrap_or(&Value::Null);
         let text = |value: &Value| match value {
             Value::String(text) => Some(text.clone()),
             Value::Number(number) => Some(number.to_string()),
@@ -60,9 +67,15 @@ impl Error {
             .or_else(|| text(item))
             .unwrap_or_else(|| "no reason given".to_owned());
         if code == "20429" {
-            return Self::RateLimited { retry_after_seconds: retry_after };
+            return Self::RateLimited {
+                retry_after_seconds: retry_after,
+            };
         }
-        Self::Refused { status, code: code.chars().take(64).collect(), message: message.chars().take(300).collect() }
+        Self::Refused {
+            status,
+            code: code.chars().take(64).collect(),
+            message: message.chars().take(300).collect(),
+        }
     }
 
     /// The carrier's code, when it refused with one.
@@ -89,12 +102,27 @@ mod tests {
 
     #[test]
     fn every_documented_shape() {
-        assert_eq!(refused(r#"{"code":21211,"message":"bad To","status":400}"#), ("21211".into(), "bad To".into()));
-        assert_eq!(refused(r#"{"errors":[{"code":"21205","message":"no Url"}]}"#), ("21205".into(), "no Url".into()));
+        assert_eq!(
+            refused(r#"{"code":21211,"message":"bad To","status":400}"#),
+            ("21211".into(), "bad To".into())
+        );
+        assert_eq!(
+            refused(r#"{"errors":[{"code":"21205","message":"no Url"}]}"#),
+            ("21205".into(), "no Url".into())
+        );
         assert_eq!(refused(r#"{"errors":["text"]}"#), (String::new(), "text".into()));
-        assert_eq!(refused(r#"{"errors":[{"detail":"d","status":"422","title":"t","code":"c"}]}"#), ("c".into(), "d".into()));
-        assert_eq!(refused(r#"[{"type":"x","code":"y","message":"z"}]"#), ("y".into(), "z".into()));
-        assert_eq!(refused(r#"{"error":"Unauthorized"}"#), (String::new(), "Unauthorized".into()));
+        assert_eq!(
+            refused(r#"{"errors":[{"detail":"d","status":"422","title":"t","code":"c"}]}"#),
+            ("c".into(), "d".into())
+        );
+        assert_eq!(
+            refused(r#"[{"type":"x","code":"y","message":"z"}]"#),
+            ("y".into(), "z".into())
+        );
+        assert_eq!(
+            refused(r#"{"error":"Unauthorized"}"#),
+            (String::new(), "Unauthorized".into())
+        );
         for garbage in ["", "<html>", "{", "[]", "null", "3"] {
             let _ = refused(garbage);
         }
@@ -102,9 +130,20 @@ mod tests {
 
     #[test]
     fn statuses() {
-        assert_eq!(Error::from_answer(401, None, b""), Error::Unauthorized { status: 401 });
-        assert_eq!(Error::from_answer(429, Some(3), b""), Error::RateLimited { retry_after_seconds: Some(3) });
-        assert!(matches!(Error::from_answer(503, None, b""), Error::OutcomeUnknown(_)));
+        assert_eq!(
+            Error::from_answer(401, None, b""),
+            Error::Unauthorized { status: 401 }
+        );
+        assert_eq!(
+            Error::from_answer(429, Some(3), b""),
+            Error::RateLimited {
+                retry_after_seconds: Some(3)
+            }
+        );
+        assert!(matches!(
+            Error::from_answer(503, None, b""),
+            Error::OutcomeUnknown(_)
+        ));
         assert_eq!(Error::from_answer(404, None, b""), Error::NotFound);
     }
 }

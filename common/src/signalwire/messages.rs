@@ -72,12 +72,21 @@ impl Client {
     /// # Errors
     /// [`Error::OutcomeUnknown`]: it may have been sent.
     pub async fn send_message(&self, message: &MessageRequest<'_>) -> Result<AcceptedMessage, Error> {
-        let mut form = vec![("From", message.from), ("To", message.to), ("StatusCallback", message.status_callback)];
+        let mut form = vec![
+            ("From", message.from),
+            ("To", message.to),
+            ("StatusCallback", message.status_callback),
+        ];
         if !message.body.is_empty() {
             form.push(("Body", message.body));
         }
         form.extend(message.media_urls.iter().map(|url| ("MediaUrl", url.as_str())));
-        let answer: CompatMessage = self.send(self.http().post(self.compat("Messages")).form(&form), SEND_SECONDS_MAX).await?;
+        let answer: CompatMessage = self
+            .send(
+                self.http().post(self.compat("Messages")).form(&form),
+                SEND_SECONDS_MAX,
+            )
+            .await?;
         Ok(AcceptedMessage {
             sid: answer.sid,
             status: answer.status,
@@ -94,7 +103,10 @@ impl Client {
         let (kind, body) = match message.media_url {
             None => ("whatsapp_media_text", json!(message.body)),
             Some(link) if message.body.is_empty() => ("whatsapp_media_image", json!({ "link": link })),
-            Some(link) => ("whatsapp_media_image", json!({ "link": link, "caption": message.body })),
+            Some(link) => (
+                "whatsapp_media_image",
+                json!({ "link": link, "caption": message.body }),
+            ),
         };
         let request = json!({
             "from": format!("whatsapp:{}", message.from),
@@ -103,8 +115,14 @@ impl Client {
             "body": body,
             "status_callback": message.status_callback,
         });
-        let answer: JsonMessage =
-            self.send(self.http().post(self.space("/api/messaging/messages")).json(&request), SEND_SECONDS_MAX).await?;
+        let answer: JsonMessage = self
+            .send(
+                self.http()
+                    .post(self.space("/api/messaging/messages"))
+                    .json(&request),
+                SEND_SECONDS_MAX,
+            )
+            .await?;
         Ok(AcceptedMessage {
             sid: answer.id,
             status: answer.status,

@@ -9,10 +9,10 @@ mod phone_numbers;
 mod records;
 pub mod space_url;
 
-pub use campaigns::{Assignment, CampaignOrder};
 pub use calls::{CallRequest, PlacedCall};
+pub use campaigns::{Assignment, CampaignOrder};
 pub use client::Client;
 pub use error::Error;
 pub use messages::{AcceptedMessage, MessageRequest, WhatsAppRequest};
-pub use records::{CallRecord, Listed, MessageRecord, NumberRecord};
 pub use phone_numbers::{AvailableNumber, OwnedNumber, Purchase, Search};
+pub use records::{CallRecord, Listed, MessageRecord, NumberRecord};

@@ -31,7 +31,11 @@ pub struct AvailableNumber {
 impl AvailableNumber {
     /// Whether it does both voice and SMS. The carrier's own filters do not filter (FACTS 2).
     pub fn has_voice_and_sms(&self) -> bool {
-        let has = |wanted: &str| self.capabilities.iter().any(|(name, on)| *on && name.eq_ignore_ascii_case(wanted));
+        let has = |wanted: &str| {
+            self.capabilities
+                .iter()
+                .any(|(name, on)| *on && name.eq_ignore_ascii_case(wanted))
+        };
         has("voice") && has("sms")
     }
 }
@@ -80,7 +84,10 @@ impl Client {
         let mut query = vec![("SmsEnabled", "true"), ("VoiceEnabled", "true")];
         query.extend(search.area_code.map(|code| ("AreaCode", code)));
         query.extend(search.region.map(|region| ("InRegion", region)));
-        let request = self.http().get(self.compat(&format!("AvailablePhoneNumbers/{}/Local", search.country))).query(&query);
+        let request = self
+            .http()
+            .get(self.compat(&format!("AvailablePhoneNumbers/{}/Local", search.country)))
+            .query(&query);
         match self.send::<Available>(request, 10).await {
             Ok(answer) => Ok(answer.available_phone_numbers),
             Err(Error::NotFound) => Ok(Vec::new()),
@@ -93,10 +100,16 @@ impl Client {
     /// # Errors
     /// See [`Error`].
     pub async fn find_owned_number(&self, phone_number: &str) -> Result<Option<OwnedNumber>, Error> {
-        let request = self.http().get(self.compat("IncomingPhoneNumbers")).query(&[("PhoneNumber", phone_number), ("PageSize", "50")]);
+        let request = self
+            .http()
+            .get(self.compat("IncomingPhoneNumbers"))
+            .query(&[("PhoneNumber", phone_number), ("PageSize", "50")]);
         let answer: Owned = self.send(request, 10).await?;
         // the filter is a pattern
-        Ok(answer.incoming_phone_numbers.into_iter().find(|number| number.phone_number == phone_number))
+        Ok(answer
+            .incoming_phone_numbers
+            .into_iter()
+            .find(|number| number.phone_number == phone_number))
     }
 
     /// Buys a number.
@@ -104,17 +117,35 @@ impl Client {
     /// # Errors
     /// [`Error::OutcomeUnknown`]: it may have been bought; look for it before anything else.
     pub async fn buy_number(&self, purchase: &Purchase<'_>) -> Result<OwnedNumber, Error> {
-        let named = [("PhoneNumber", purchase.phone_number.to_owned()), ("FriendlyName", purchase.friendly_name.to_owned())];
+        let named = [
+            ("PhoneNumber", purchase.phone_number.to_owned()),
+            ("FriendlyName", purchase.friendly_name.to_owned()),
+        ];
         let form: Vec<(&str, String)> = named.into_iter().chain(webhooks(purchase.urls)).collect();
-        self.send(self.http().post(self.compat("IncomingPhoneNumbers")).form(&form), 20).await
+        self.send(
+            self.http().post(self.compat("IncomingPhoneNumbers")).form(&form),
+            20,
+        )
+        .await
     }
 
     /// Gives a number back. One that is not ours any more counts as given back.
     ///
     /// # Errors
-    /// [`Error::Refused`] with `22121` in the first 14 days.
+    /// [`Error::Refused`] with `22121` in the first 14 days. [`Error::OutcomeUnknown`]: it may be gone; asking again is safe.
     pub async fn release_number(&self, sid: &str) -> Result<(), Error> {
-        match self.send_for_bytes(self.http().delete(self.compat(&format!("IncomingPhoneNumbers/{}", segment(sid)))), 15).await {
+        match self
+            .send_for_bytes(
+                self.http()
+                    .delete(self.compat(&format!("IncomingPhoneNumbers/{}", segment(sid)))),
+                15,
+            )
+            .await
+        {
+            // 204 has no body: a page of HTML comes from somebody else, and the number is still ours
+            Ok(body) if !body.trim_ascii().is_empty() => Err(Error::OutcomeUnknown(
+                "it is not the documented answer".to_owned(),
+            )),
             Ok(_) | Err(Error::NotFound) => Ok(()),
             Err(error) => Err(error),
         }

@@ -56,7 +56,10 @@ impl MessageRecord {
 
     /// When the carrier made it; unreadable times (FACTS 1) count as none.
     pub fn created(&self) -> Option<Timestamp> {
-        [&self.date_created, &self.date_sent].into_iter().flatten().find_map(|text| time(text))
+        [&self.date_created, &self.date_sent]
+            .into_iter()
+            .flatten()
+            .find_map(|text| time(text))
     }
 
     /// Whether a customer wrote it.
@@ -95,7 +98,10 @@ impl CallRecord {
 
     /// When the carrier made it.
     pub fn created(&self) -> Option<Timestamp> {
-        [&self.date_created, &self.start_time].into_iter().flatten().find_map(|text| time(text))
+        [&self.date_created, &self.start_time]
+            .into_iter()
+            .flatten()
+            .find_map(|text| time(text))
     }
 }
 
@@ -116,15 +122,26 @@ impl NumberRecord {
     /// Whether every webhook goes where it should, by POST.
     pub fn is_configured_for(&self, urls: &AppUrl) -> bool {
         let is = |field: &str, wanted: &str| self.rest.get(field).and_then(Value::as_str) == Some(wanted);
-        let by_post = |field: &str| self.rest.get(field).and_then(Value::as_str).is_none_or(|m| m.eq_ignore_ascii_case("POST"));
+        let by_post = |field: &str| {
+            self.rest
+                .get(field)
+                .and_then(Value::as_str)
+                .is_none_or(|m| m.eq_ignore_ascii_case("POST"))
+        };
         is("sms_url", &urls.sms())
             && is("voice_url", &urls.voice())
             && is("status_callback", &urls.status())
             && is("sms_fallback_url", &urls.fallback_sms())
             && is("voice_fallback_url", &urls.fallback_voice())
-            && ["sms_method", "voice_method", "status_callback_method", "sms_fallback_method", "voice_fallback_method"]
-                .into_iter()
-                .all(by_post)
+            && [
+                "sms_method",
+                "voice_method",
+                "status_callback_method",
+                "sms_fallback_method",
+                "voice_fallback_method",
+            ]
+            .into_iter()
+            .all(by_post)
     }
 }
 
@@ -162,7 +179,12 @@ impl Client {
     /// # Errors
     /// [`Error::NotFound`] when the carrier knows none of that SID.
     pub async fn find_message(&self, sid: &str) -> Result<MessageRecord, Error> {
-        self.send(self.http().get(self.compat(&format!("Messages/{}", segment(sid)))), 10).await
+        self.send(
+            self.http()
+                .get(self.compat(&format!("Messages/{}", segment(sid)))),
+            10,
+        )
+        .await
     }
 
     /// A call.
@@ -170,7 +192,11 @@ impl Client {
     /// # Errors
     /// [`Error::NotFound`] when the carrier knows none of that SID.
     pub async fn find_call(&self, sid: &str) -> Result<CallRecord, Error> {
-        self.send(self.http().get(self.compat(&format!("Calls/{}", segment(sid)))), 10).await
+        self.send(
+            self.http().get(self.compat(&format!("Calls/{}", segment(sid)))),
+            10,
+        )
+        .await
     }
 
     /// A page of messages between two numbers.
@@ -179,7 +205,9 @@ impl Client {
     /// See [`Error`].
     pub async fn messages_between(&self, from: &str, to: &str) -> Result<Vec<MessageRecord>, Error> {
         let query = [("From", from), ("To", to), ("PageSize", PAGE_SIZE)];
-        let page: Page<MessageRecord> = self.send(self.http().get(self.compat("Messages")).query(&query), 15).await?;
+        let page: Page<MessageRecord> = self
+            .send(self.http().get(self.compat("Messages")).query(&query), 15)
+            .await?;
         Ok(page.items)
     }
 
@@ -189,7 +217,9 @@ impl Client {
     /// See [`Error`].
     pub async fn calls_between(&self, from: &str, to: &str) -> Result<Vec<CallRecord>, Error> {
         let query = [("From", from), ("To", to), ("PageSize", PAGE_SIZE)];
-        let page: Page<CallRecord> = self.send(self.http().get(self.compat("Calls")).query(&query), 15).await?;
+        let page: Page<CallRecord> = self
+            .send(self.http().get(self.compat("Calls")).query(&query), 15)
+            .await?;
         Ok(page.items)
     }
 
@@ -197,10 +227,17 @@ impl Client {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn messages_after(&self, day: &str, next: Option<&str>) -> Result<Listed<MessageRecord>, Error> {
+    pub async fn messages_after(
+        &self,
+        day: &str,
+        next: Option<&str>,
+    ) -> Result<Listed<MessageRecord>, Error> {
         let request = match next {
             Some(uri) => self.http().get(self.follow(uri)?),
-            None => self.http().get(self.compat("Messages")).query(&[("DateSent>", day), ("PageSize", PAGE_SIZE)]),
+            None => self
+                .http()
+                .get(self.compat("Messages"))
+                .query(&[("DateSent>", day), ("PageSize", PAGE_SIZE)]),
         };
         self.page(request).await
     }
@@ -212,7 +249,10 @@ impl Client {
     pub async fn owned_numbers(&self, next: Option<&str>) -> Result<Listed<NumberRecord>, Error> {
         let request = match next {
             Some(uri) => self.http().get(self.follow(uri)?),
-            None => self.http().get(self.compat("IncomingPhoneNumbers")).query(&[("PageSize", PAGE_SIZE)]),
+            None => self
+                .http()
+                .get(self.compat("IncomingPhoneNumbers"))
+                .query(&[("PageSize", PAGE_SIZE)]),
         };
         self.page(request).await
     }
@@ -222,7 +262,9 @@ impl Client {
     /// # Errors
     /// See [`Error`].
     pub async fn owns_number(&self, sid: &str) -> Result<bool, Error> {
-        let request = self.http().get(self.compat(&format!("IncomingPhoneNumbers/{}", segment(sid))));
+        let request = self
+            .http()
+            .get(self.compat(&format!("IncomingPhoneNumbers/{}", segment(sid))));
         match self.send_for_bytes(request, 10).await {
             Ok(_) => Ok(true),
             Err(Error::NotFound) => Ok(false),
@@ -236,8 +278,11 @@ impl Client {
     /// See [`Error`].
     pub async fn configure_number(&self, sid: &str, urls: &AppUrl) -> Result<(), Error> {
         let form = super::phone_numbers::webhooks(urls);
-        let request = self.http().post(self.compat(&format!("IncomingPhoneNumbers/{}", segment(sid)))).form(&form);
-        self.send_for_bytes(request, 15).await.map(|_| ())
+        let request = self
+            .http()
+            .post(self.compat(&format!("IncomingPhoneNumbers/{}", segment(sid))))
+            .form(&form);
+        self.send::<serde::de::IgnoredAny>(request, 15).await.map(|_| ())
     }
 
     /// The media of a message, as `[{"url": …, "contentType": …}]`.
@@ -245,16 +290,28 @@ impl Client {
     /// # Errors
     /// See [`Error`].
     pub async fn media_of(&self, sid: &str) -> Result<Value, Error> {
-        let list: MediaList = self.send(self.http().get(self.compat(&format!("Messages/{}/Media", segment(sid)))), 10).await?;
+        let list: MediaList = self
+            .send(
+                self.http()
+                    .get(self.compat(&format!("Messages/{}/Media", segment(sid)))),
+                10,
+            )
+            .await?;
         let items = list.media_list.iter().map(|item| {
             serde_json::json!({ "url": self.space(item.uri.trim_end_matches(".json")), "contentType": item.content_type })
         });
         Ok(Value::Array(items.collect()))
     }
 
-    async fn page<T: serde::de::DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<Listed<T>, Error> {
+    async fn page<T: serde::de::DeserializeOwned>(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> Result<Listed<T>, Error> {
         let page: Page<T> = self.send(request, 30).await?;
-        Ok(Listed { items: page.items, next: page.next_page_uri.filter(|uri| !uri.is_empty()) })
+        Ok(Listed {
+            items: page.items,
+            next: page.next_page_uri.filter(|uri| !uri.is_empty()),
+        })
     }
 
     /// The next page is a path on our own host; any other answer is not followed (FACTS 1).
@@ -262,7 +319,9 @@ impl Client {
         if uri.starts_with('/') && !uri.starts_with("//") {
             Ok(self.space(uri))
         } else {
-            Err(Error::OutcomeUnknown("the next page is on another host".to_owned()))
+            Err(Error::OutcomeUnknown(
+                "the next page is on another host".to_owned(),
+            ))
         }
     }
 }
@@ -288,7 +347,11 @@ pub(super) fn text(value: Option<&Value>) -> Option<String> {
 }
 
 fn time(text: &str) -> Option<Timestamp> {
-    DateTimeParser::new().relaxed_weekday(true).parse_timestamp(text).ok().or_else(|| text.parse().ok())
+    DateTimeParser::new()
+        .relaxed_weekday(true)
+        .parse_timestamp(text)
+        .ok()
+        .or_else(|| text.parse().ok())
 }
 
 #[cfg(test)]
@@ -302,7 +365,14 @@ mod tests {
                 "num_media":1,"error_code":30003,"price":-0.0079,"date_created":"Fri, 25 Sep 2026 18:42:43 +0000","uri":"/x"}"#,
         )
         .unwrap();
-        assert_eq!((message.segments(), message.media(), message.error_code().as_deref()), (Some(2), 1, Some("30003")));
+        assert_eq!(
+            (
+                message.segments(),
+                message.media(),
+                message.error_code().as_deref()
+            ),
+            (Some(2), 1, Some("30003"))
+        );
         assert_eq!(message.price().as_deref(), Some("-0.0079"));
         assert_eq!(message.created().unwrap().to_string(), "2026-09-25T18:42:43Z");
         assert!(message.is_inbound());
@@ -311,7 +381,8 @@ mod tests {
     #[test]
     fn pages_under_either_name() {
         for name in ["messages", "calls", "incoming_phone_numbers"] {
-            let page: Page<Value> = serde_json::from_str(&format!(r#"{{"{name}":[1],"next_page_uri":null,"page":0}}"#)).unwrap();
+            let page: Page<Value> =
+                serde_json::from_str(&format!(r#"{{"{name}":[1],"next_page_uri":null,"page":0}}"#)).unwrap();
             assert_eq!(page.items.len(), 1);
         }
     }

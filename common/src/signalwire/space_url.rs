@@ -16,7 +16,11 @@ const NAME: &str = "SIGNALWIRE_SPACE_URL";
 pub fn normalise(text: &str) -> Result<String, ConfigError> {
     let refuse = || ConfigError::malformed(NAME, "a space's host is expected, like example.signalwire.com");
     let text = text.trim().to_ascii_lowercase();
-    let with_scheme = if text.contains("://") { text } else { format!("https://{text}") };
+    let with_scheme = if text.contains("://") {
+        text
+    } else {
+        format!("https://{text}")
+    };
     let url = url::Url::parse(&with_scheme).map_err(|_| refuse())?;
     let plain = matches!(url.scheme(), "http" | "https")
         && matches!(url.path(), "" | "/")
@@ -34,12 +38,17 @@ pub fn normalise(text: &str) -> Result<String, ConfigError> {
     let space = host.strip_suffix(".signalwire.com").ok_or_else(refuse)?;
     let label = match space.strip_suffix(".sip") {
         Some(label) => {
-            tracing::warn!("SIGNALWIRE_SPACE_URL names a SIP host; the API is asked at {label}.signalwire.com");
+            tracing::warn!(
+                "SIGNALWIRE_SPACE_URL names a SIP host; the API is asked at {label}.signalwire.com"
+            );
             label
         }
         None => space,
     };
-    let shaped = !label.is_empty() && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    let shaped = !label.is_empty()
+        && label
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     if !shaped || label == "sip" || url.port().is_some() {
         return Err(refuse());
     }
@@ -60,9 +69,16 @@ mod tests {
             " example.signalwire.com ",
             "example.sip.signalwire.com",
         ] {
-            assert_eq!(normalise(text).as_deref(), Ok("https://example.signalwire.com"), "{text}");
+            assert_eq!(
+                normalise(text).as_deref(),
+                Ok("https://example.signalwire.com"),
+                "{text}"
+            );
         }
-        assert_eq!(normalise("http://127.0.0.1:8080/").as_deref(), Ok("http://127.0.0.1:8080"));
+        assert_eq!(
+            normalise("http://127.0.0.1:8080/").as_deref(),
+            Ok("http://127.0.0.1:8080")
+        );
     }
 
     #[test]

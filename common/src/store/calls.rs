@@ -90,9 +90,16 @@ impl Store {
     /// # Errors
     /// When it is not stored.
     pub async fn record_dial_result(&self, result: &DialResult) -> Result<DialOutcome, Error> {
-        let row =
-            self.row(RECORD_DIAL_RESULT, &[(&result.call_sid, Type::TEXT), (&result.status, Type::TEXT)]).await?;
-        Ok(DialOutcome { workspace_name: row.get(0), greeting: row.get(1) })
+        let row = self
+            .row(
+                RECORD_DIAL_RESULT,
+                &[(&result.call_sid, Type::TEXT), (&result.status, Type::TEXT)],
+            )
+            .await?;
+        Ok(DialOutcome {
+            workspace_name: row.get(0),
+            greeting: row.get(1),
+        })
     }
 
     /// What an outbound call of ours does once it is answered; `None` when there is no such call.
@@ -101,6 +108,11 @@ impl Store {
     /// When it cannot be read.
     pub async fn find_call_script(&self, message: Uuid) -> Result<Option<CallScript>, Error> {
         let rows = self.rows(FIND_CALL_SCRIPT, &[(&message, Type::UUID)]).await?;
-        Ok(rows.first().map(|row| CallScript { body: row.get(0), connect: row.get(1), from: row.get(2), to: row.get(3) }))
+        Ok(rows.first().map(|row| CallScript {
+            body: row.get(0),
+            connect: row.get(1),
+            from: row.get(2),
+            to: row.get(3),
+        }))
     }
 }

@@ -26,9 +26,12 @@ impl DatabaseUrl {
     /// # Errors
     /// Missing or malformed.
     pub fn from_settings(settings: &Settings, name: &'static str) -> Result<Self, ConfigError> {
-        let mut url = Self::parse(settings.required(name)?).map_err(|why| ConfigError::malformed(name, why))?;
+        let mut url =
+            Self::parse(settings.required(name)?).map_err(|why| ConfigError::malformed(name, why))?;
         if let Some(authority) = settings.optional("DATABASE_CA") {
-            url.roots.extend(tls::certificates(authority).map_err(|why| ConfigError::malformed("DATABASE_CA", why))?);
+            url.roots.extend(
+                tls::certificates(authority).map_err(|why| ConfigError::malformed("DATABASE_CA", why))?,
+            );
         }
         Ok(url)
     }
@@ -56,16 +59,26 @@ impl DatabaseUrl {
                 _ => kept.push(pair),
             }
         }
-        let rebuilt = if kept.is_empty() { base.to_owned() } else { format!("{base}?{}", kept.join("&")) };
+        let rebuilt = if kept.is_empty() {
+            base.to_owned()
+        } else {
+            format!("{base}?{}", kept.join("&"))
+        };
         // the parser's own words may quote the password
-        let mut config: Config = rebuilt.parse().map_err(|_| "it cannot be read as a Postgres URL".to_owned())?;
+        let mut config: Config = rebuilt
+            .parse()
+            .map_err(|_| "it cannot be read as a Postgres URL".to_owned())?;
         config.ssl_mode(match mode {
             Some("disable") => SslMode::Disable,
             Some("require" | "verify-ca" | "verify-full") => SslMode::Require,
             Some("prefer" | "allow") => SslMode::Prefer,
             None if is_local(&config) => SslMode::Disable,
             None => SslMode::Prefer,
-            Some(_) => return Err("sslmode is none of disable, allow, prefer, require, verify-ca, verify-full".to_owned()),
+            Some(_) => {
+                return Err(
+                    "sslmode is none of disable, allow, prefer, require, verify-ca, verify-full".to_owned(),
+                );
+            }
         });
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(Duration::from_millis(1500));
@@ -91,7 +104,9 @@ impl DatabaseUrl {
         let manager = Manager::from_config(
             self.config.clone(),
             self.tls(),
-            ManagerConfig { recycling_method: RecyclingMethod::Fast },
+            ManagerConfig {
+                recycling_method: RecyclingMethod::Fast,
+            },
         );
         Pool::builder(manager)
             .max_size(CONNECTIONS_MAX)
@@ -105,7 +120,9 @@ impl DatabaseUrl {
 
 fn is_local(config: &Config) -> bool {
     config.get_hosts().iter().all(|host| match host {
-        Host::Tcp(name) => name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback()),
+        Host::Tcp(name) => {
+            name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        }
         #[cfg(unix)]
         Host::Unix(_) => true,
     })
@@ -116,13 +133,26 @@ mod tests {
     use super::*;
 
     fn mode(url: &str) -> SslMode {
-        DatabaseUrl::parse(url).unwrap_or_else(|why| panic!("{url}: {why}")).config.get_ssl_mode()
+        DatabaseUrl::parse(url)
+            .unwrap_or_else(|why| panic!("{url}: {why}"))
+            .config
+            .get_ssl_mode()
     }
 
     #[test]
     fn every_spelling_that_verifies() {
-        for parameters in ["sslmode=require", "sslmode=verify-full", "sslmode=verify-ca&pgbouncer=true", "sslmode=require&channel_binding=require", "sslmode=verify-full&sslrootcert=system"] {
-            assert_eq!(mode(&format!("postgresql://u:p@ep-x.neon.tech/db?{parameters}")), SslMode::Require, "{parameters}");
+        for parameters in [
+            "sslmode=require",
+            "sslmode=verify-full",
+            "sslmode=verify-ca&pgbouncer=true",
+            "sslmode=require&channel_binding=require",
+            "sslmode=verify-full&sslrootcert=system",
+        ] {
+            assert_eq!(
+                mode(&format!("postgresql://u:p@ep-x.neon.tech/db?{parameters}")),
+                SslMode::Require,
+                "{parameters}"
+            );
         }
         assert_eq!(mode("postgres://u@127.0.0.1/db"), SslMode::Disable);
         assert_eq!(mode("postgres://u@db.example/db"), SslMode::Prefer);
@@ -130,7 +160,14 @@ mod tests {
 
     #[test]
     fn what_cannot_be_used_says_why_and_shows_nothing() {
-        for url in ["", "mysql://u:hunter2@x/db", "postgres://u:hunter2@x:port/db", "postgres://u:hunter2@x/db?sslmode=maybe", "postgres://u:hunter2@x/db?sslrootcert=/nowhere", "postgres://u:hunter2@x/db?no_such_option=1"] {
+        for url in [
+            "",
+            "mysql://u:hunter2@x/db",
+            "postgres://u:hunter2@x:port/db",
+            "postgres://u:hunter2@x/db?sslmode=maybe",
+            "postgres://u:hunter2@x/db?sslrootcert=/nowhere",
+            "postgres://u:hunter2@x/db?no_such_option=1",
+        ] {
             let why = DatabaseUrl::parse(url).err().unwrap_or_else(|| panic!("{url}"));
             assert!(!why.contains("hunter2"), "{why}");
         }

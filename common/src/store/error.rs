@@ -34,7 +34,8 @@ impl Error {
             Self::Unreachable(_) | Self::Timeout => true,
             Self::Statement { code, .. } => {
                 // connection exceptions, serialization failure, deadlock, server starting or stopping, too many connections
-                code.starts_with("08") || ["40001", "40P01", "57P01", "57P02", "57P03", "53300"].contains(&code.as_str())
+                code.starts_with("08")
+                    || ["40001", "40P01", "57P01", "57P02", "57P03", "53300"].contains(&code.as_str())
             }
             Self::Credentials(_) | Self::Inconsistent(_) => false,
         }
@@ -47,7 +48,9 @@ impl Error {
             // insufficient resources, operator intervention, system errors; a read-only standby after a failover
             Self::Statement { code, .. } => {
                 self.is_worth_a_second_try()
-                    || ["53", "57", "58", "XX"].iter().any(|class| code.starts_with(class))
+                    || ["53", "57", "58", "XX"]
+                        .iter()
+                        .any(|class| code.starts_with(class))
                     || code == "25006"
                     || code == "55P03"
             }
@@ -67,14 +70,23 @@ impl Error {
 impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
         let Some(db) = error.as_db_error() else {
-            let closed = if error.is_closed() { "connection closed" } else { "connection failed" };
+            let closed = if error.is_closed() {
+                "connection closed"
+            } else {
+                "connection failed"
+            };
             return Self::Unreachable(closed.to_owned());
         };
         let code = db.code().code().to_owned();
-        if *db.code() == SqlState::INVALID_PASSWORD || *db.code() == SqlState::INVALID_AUTHORIZATION_SPECIFICATION {
+        if *db.code() == SqlState::INVALID_PASSWORD
+            || *db.code() == SqlState::INVALID_AUTHORIZATION_SPECIFICATION
+        {
             Self::Credentials(code)
         } else {
-            Self::Statement { code, constraint: db.constraint().map(str::to_owned) }
+            Self::Statement {
+                code,
+                constraint: db.constraint().map(str::to_owned),
+            }
         }
     }
 }

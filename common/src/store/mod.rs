@@ -32,6 +32,12 @@ use tokio_postgres::types::{ToSql, Type};
 /// millisecond; a connection that a frozen function woke up with says nothing at all.
 const IDLE_CONNECTION_MAX: Duration = Duration::from_millis(1200);
 
+/// A restart of Postgres takes a second or a few; who has nowhere else to put his work waits that long, if his budget allows.
+const RESTART_MAX: Duration = Duration::from_secs(5);
+
+/// The first pause of those who wait for a restart; each further one is twice as long, up to a second.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// A parameter and its type, which spares the server's answer to the question.
 pub type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
@@ -39,6 +45,7 @@ pub type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 pub struct Store {
     pool: Pool,
     budget: Duration,
+    is_patient: bool,
 }
 
 impl Store {
@@ -49,21 +56,53 @@ impl Store {
     /// A missing or malformed setting.
     pub fn from_settings(settings: &Settings, budget: Duration) -> Result<Self, ConfigError> {
         let url = DatabaseUrl::from_settings(settings, "DATABASE_URL")?;
-        Ok(Self { pool: url.pool(budget), budget })
+        Ok(Self {
+            pool: url.pool(budget),
+            budget,
+            is_patient: false,
+        })
     }
 
-    /// Runs a statement and gives its rows. It may run twice, when the first answer was lost: every statement here has one effect
+    /// Comes again while Postgres restarts. Not for webhooks: they have a spool, and a carrier that waits.
+    #[must_use]
+    pub fn patient(self) -> Self {
+        Self {
+            is_patient: true,
+            ..self
+        }
+    }
+
+    /// Runs a statement and gives its rows. It may run again, when an answer was lost: every statement here has one effect
     /// however often it runs.
     async fn rows(&self, sql: &'static str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Error> {
-        let deadline = Instant::now() + self.budget;
-        match self.attempt(sql, parameters, deadline.min(Instant::now() + IDLE_CONNECTION_MAX.min(self.budget / 2)), deadline).await {
+        let begun = Instant::now();
+        let deadline = begun + self.budget;
+        let mut result = match self
+            .attempt(
+                sql,
+                parameters,
+                deadline.min(Instant::now() + IDLE_CONNECTION_MAX.min(self.budget / 2)),
+                deadline,
+            )
+            .await
+        {
             Err(error) if error.is_worth_a_second_try() => {
                 tracing::debug!(error = %error, "Database connection replaced");
                 self.pool.retain(|_, _| false);
                 self.attempt(sql, parameters, deadline, deadline).await
             }
             result => result,
+        };
+        let mut pause = PAUSE;
+        while self.is_patient
+            && result.as_ref().is_err_and(Error::is_worth_a_second_try)
+            && Instant::now() + pause < deadline.min(begun + RESTART_MAX)
+        {
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(1));
+            result = self.attempt(sql, parameters, deadline, deadline).await;
         }
+        result
     }
 
     async fn attempt(
@@ -74,7 +113,9 @@ impl Store {
         deadline: Instant,
     ) -> Result<Vec<Row>, Error> {
         let was_idle = self.pool.status().available > 0;
-        let client = timeout_at(deadline, self.pool.get()).await.map_err(|_| Error::Timeout)??;
+        let client = timeout_at(deadline, self.pool.get())
+            .await
+            .map_err(|_| Error::Timeout)??;
         let deadline = if was_idle { idle_deadline } else { deadline };
         match timeout_at(deadline, client.query_typed(sql, parameters)).await {
             Ok(Ok(rows)) => Ok(rows),

@@ -132,7 +132,10 @@ impl Store {
                     (&message.segments, Type::INT4),
                     (&message.from, Type::TEXT),
                     (&shared.platform.as_str(), Type::TEXT),
-                    (&shared.whatsapp.as_ref().map(|number| number.as_str()), Type::TEXT),
+                    (
+                        &shared.whatsapp.as_ref().map(|number| number.as_str()),
+                        Type::TEXT,
+                    ),
                     (&message.connect, Type::TEXT),
                     (&now, Type::TIMESTAMPTZ),
                 ],
@@ -143,9 +146,11 @@ impl Store {
         let conversation_id = || row.get::<_, Option<Uuid>>(3).ok_or_else(missing);
         let created_at = || row.get::<_, Option<Timestamp>>(6).ok_or_else(missing);
         Ok(match row.get::<_, &str>(0) {
-            "created" => {
-                Begin::Created { from: from()?, conversation_id: conversation_id()?, created_at: created_at()? }
-            }
+            "created" => Begin::Created {
+                from: from()?,
+                conversation_id: conversation_id()?,
+                created_at: created_at()?,
+            },
             "replay" => Begin::Replay(row.get::<_, Option<Value>>(5).ok_or_else(missing)?),
             "running" => Begin::Running,
             "mismatch" => Begin::Mismatch,
@@ -155,7 +160,10 @@ impl Store {
                 conversation_id: conversation_id()?,
                 created_at: created_at()?,
             },
-            code => Begin::Refused { code: code.to_owned(), detail: row.get(1) },
+            code => Begin::Refused {
+                code: code.to_owned(),
+                detail: row.get(1),
+            },
         })
     }
 

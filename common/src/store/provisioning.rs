@@ -5,6 +5,7 @@ use crate::event::Event;
 use crate::signalwire::OwnedNumber;
 use crate::webhook::urls::AppUrl;
 use serde_json::Value;
+use std::time::Instant;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -41,6 +42,8 @@ pub struct Order {
     pub id: Uuid,
     /// Ours while the lease runs.
     pub lease: Uuid,
+    /// When it was asked for.
+    pub leased_at: Instant,
     /// For whom.
     pub workspace_id: Uuid,
     /// What that workspace is called.
@@ -119,7 +122,12 @@ impl Store {
     ///
     /// # Errors
     /// When it is not stored.
-    pub async fn request_number(&self, event: &Event, tier: Option<&str>, order_id: Uuid) -> Result<Vec<Uuid>, Error> {
+    pub async fn request_number(
+        &self,
+        event: &Event,
+        tier: Option<&str>,
+        order_id: Uuid,
+    ) -> Result<Vec<Uuid>, Error> {
         let tenant = &event.workspace;
         let number_type = event.number_type.as_deref().unwrap_or("custom");
         let rows = self
@@ -148,7 +156,9 @@ impl Store {
     /// # Errors
     /// `RS404` when there is no such order.
     pub async fn retry_order(&self, order: Uuid, workspace: Uuid) -> Result<Vec<Uuid>, Error> {
-        Ok(ids(&self.rows(RETRY_ORDER, &[(&order, Type::UUID), (&workspace, Type::UUID)]).await?))
+        Ok(ids(&self
+            .rows(RETRY_ORDER, &[(&order, Type::UUID), (&workspace, Type::UUID)])
+            .await?))
     }
 
     /// Suspends a number that is given back; gives it, if it is still to be released.
@@ -156,7 +166,12 @@ impl Store {
     /// # Errors
     /// `RS404` when there is no such number.
     pub async fn request_release(&self, workspace: Uuid, number: Uuid) -> Result<Vec<Uuid>, Error> {
-        Ok(ids(&self.rows(REQUEST_RELEASE, &[(&workspace, Type::UUID), (&number, Type::UUID)]).await?))
+        Ok(ids(&self
+            .rows(
+                REQUEST_RELEASE,
+                &[(&workspace, Type::UUID), (&number, Type::UUID)],
+            )
+            .await?))
     }
 
     /// Takes an order to work on, for that many seconds; `None` when somebody else has it or nothing is left to do.
@@ -164,12 +179,21 @@ impl Store {
     /// # Errors
     /// When it cannot be taken.
     pub async fn lease_order(&self, order: Uuid, lease: Uuid, seconds: f64) -> Result<Option<Order>, Error> {
+        let leased_at = Instant::now();
         let rows = self
-            .rows(LEASE_ORDER, &[(&order, Type::UUID), (&lease, Type::UUID), (&seconds, Type::FLOAT8)])
+            .rows(
+                LEASE_ORDER,
+                &[
+                    (&order, Type::UUID),
+                    (&lease, Type::UUID),
+                    (&seconds, Type::FLOAT8),
+                ],
+            )
             .await?;
         Ok(rows.first().map(|row| Order {
             id: row.get(0),
             lease,
+            leased_at,
             workspace_id: row.get(1),
             attempts: row.get(2),
             area_code: row.get::<_, Option<String>>(3).or_else(|| row.get(8)),
@@ -215,7 +239,11 @@ impl Store {
     /// # Errors
     /// When it is not stored.
     pub async fn choose_number(&self, order: &Order, phone_number: &str) -> Result<Chosen, Error> {
-        let parameters = [(&order.id as _, Type::UUID), (&order.lease as _, Type::UUID), (&phone_number as _, Type::TEXT)];
+        let parameters = [
+            (&order.id as _, Type::UUID),
+            (&order.lease as _, Type::UUID),
+            (&phone_number as _, Type::TEXT),
+        ];
         match self.rows(CHOOSE_NUMBER, &parameters).await {
             Ok(rows) if rows.is_empty() => Ok(Chosen::Overtaken),
             Ok(_) => Ok(Chosen::Ours),
@@ -228,7 +256,12 @@ impl Store {
     ///
     /// # Errors
     /// When it is not stored.
-    pub async fn record_purchase(&self, order: &Order, id: Uuid, bought: &Configured<'_>) -> Result<Option<Uuid>, Error> {
+    pub async fn record_purchase(
+        &self,
+        order: &Order,
+        id: Uuid,
+        bought: &Configured<'_>,
+    ) -> Result<Option<Uuid>, Error> {
         let capabilities = serde_json::to_value(&bought.number.capabilities).unwrap_or(Value::Null);
         let row = self
             .row(
@@ -257,17 +290,33 @@ impl Store {
     /// When it cannot be read.
     pub async fn find_release(&self, number: Uuid) -> Result<Option<ReleaseJob>, Error> {
         let rows = self.rows(FIND_RELEASE, &[(&number, Type::UUID)]).await?;
-        Ok(rows.first().map(|row| ReleaseJob { phone_number_id: row.get(0), sid: row.get(1), attempts: row.get(2) }))
+        Ok(rows.first().map(|row| ReleaseJob {
+            phone_number_id: row.get(0),
+            sid: row.get(1),
+            attempts: row.get(2),
+        }))
     }
 
     /// Writes how a release went: done, or why not and when it is tried again.
     ///
     /// # Errors
     /// When it is not stored.
-    pub async fn save_release(&self, number: Uuid, error: Option<&str>, again_in_seconds: f64) -> Result<(), Error> {
-        self.rows(SAVE_RELEASE, &[(&number, Type::UUID), (&error, Type::TEXT), (&again_in_seconds, Type::FLOAT8)])
-            .await
-            .map(|_| ())
+    pub async fn save_release(
+        &self,
+        number: Uuid,
+        error: Option<&str>,
+        again_in_seconds: f64,
+    ) -> Result<(), Error> {
+        self.rows(
+            SAVE_RELEASE,
+            &[
+                (&number, Type::UUID),
+                (&error, Type::TEXT),
+                (&again_in_seconds, Type::FLOAT8),
+            ],
+        )
+        .await
+        .map(|_| ())
     }
 
     /// Writes how a number's assignment to the campaign began.
@@ -283,7 +332,12 @@ impl Store {
     ) -> Result<(), Error> {
         self.rows(
             RECORD_CAMPAIGN_ORDER,
-            &[(&number, Type::UUID), (&order, Type::TEXT), (&readiness, Type::TEXT), (&reason, Type::TEXT)],
+            &[
+                (&number, Type::UUID),
+                (&order, Type::TEXT),
+                (&readiness, Type::TEXT),
+                (&reason, Type::TEXT),
+            ],
         )
         .await
         .map(|_| ())
@@ -293,10 +347,19 @@ impl Store {
     ///
     /// # Errors
     /// When it is not stored.
-    pub async fn record_readiness(&self, phone_number: &str, readiness: &str, reason: Option<&str>) -> Result<(), Error> {
+    pub async fn record_readiness(
+        &self,
+        phone_number: &str,
+        readiness: &str,
+        reason: Option<&str>,
+    ) -> Result<(), Error> {
         self.rows(
             RECORD_READINESS,
-            &[(&phone_number, Type::TEXT), (&readiness, Type::TEXT), (&reason, Type::TEXT)],
+            &[
+                (&phone_number, Type::TEXT),
+                (&readiness, Type::TEXT),
+                (&reason, Type::TEXT),
+            ],
         )
         .await
         .map(|_| ())
@@ -308,7 +371,16 @@ impl Store {
     /// When it is not stored.
     pub async fn park_event(&self, record_id: &str, reason: &str, body: &str) -> Result<(), Error> {
         let body = body.replace('\0', "\u{fffd}");
-        self.rows(PARK_EVENT, &[(&record_id, Type::TEXT), (&reason, Type::TEXT), (&body, Type::TEXT)]).await.map(|_| ())
+        self.rows(
+            PARK_EVENT,
+            &[
+                (&record_id, Type::TEXT),
+                (&reason, Type::TEXT),
+                (&body, Type::TEXT),
+            ],
+        )
+        .await
+        .map(|_| ())
     }
 }
 

@@ -102,7 +102,10 @@ impl Store {
     /// # Errors
     /// When it is not stored.
     pub async fn settle_unknown(&self, id: Uuid, sid: &str) -> Result<bool, Error> {
-        Ok(self.row(SETTLE_UNKNOWN, &[(&id, Type::UUID), (&sid, Type::TEXT)]).await?.get(0))
+        Ok(self
+            .row(SETTLE_UNKNOWN, &[(&id, Type::UUID), (&sid, Type::TEXT)])
+            .await?
+            .get(0))
     }
 
     /// Notes that a message never reached the carrier.
@@ -110,7 +113,9 @@ impl Store {
     /// # Errors
     /// When it is not stored.
     pub async fn settle_never_sent(&self, id: Uuid) -> Result<(), Error> {
-        self.rows(SETTLE_NEVER_SENT, &[(&id, Type::UUID)]).await.map(|_| ())
+        self.rows(SETTLE_NEVER_SENT, &[(&id, Type::UUID)])
+            .await
+            .map(|_| ())
     }
 
     /// Compares a page of the carrier's messages with ours; gives the SIDs of inbound ones that we lack.
@@ -143,7 +148,9 @@ impl Store {
     /// # Errors
     /// When it is not stored.
     pub async fn adopt_orphan(&self, order: Uuid, phone_number: &str) -> Result<Adoption, Error> {
-        let row = self.row(ADOPT_ORPHAN, &[(&order, Type::UUID), (&phone_number, Type::TEXT)]).await?;
+        let row = self
+            .row(ADOPT_ORPHAN, &[(&order, Type::UUID), (&phone_number, Type::TEXT)])
+            .await?;
         match row.get(0) {
             "adopted" => Ok(Adoption::Adopted),
             "busy" => Ok(Adoption::Busy),
@@ -164,9 +171,19 @@ impl Store {
     ///
     /// # Errors
     /// When it is not stored.
-    pub async fn keep_spare(&self, phone_number: &str, sid: &str, order: Option<Uuid>, reason: &str) -> Result<(), Error> {
-        let parameters =
-            [(&phone_number as _, Type::TEXT), (&sid as _, Type::TEXT), (&order as _, Type::UUID), (&reason as _, Type::TEXT)];
+    pub async fn keep_spare(
+        &self,
+        phone_number: &str,
+        sid: &str,
+        order: Option<Uuid>,
+        reason: &str,
+    ) -> Result<(), Error> {
+        let parameters = [
+            (&phone_number as _, Type::TEXT),
+            (&sid as _, Type::TEXT),
+            (&order as _, Type::UUID),
+            (&reason as _, Type::TEXT),
+        ];
         self.rows(KEEP_SPARE, &parameters).await.map(|_| ())
     }
 
@@ -175,7 +192,9 @@ impl Store {
     /// # Errors
     /// When it is not stored.
     pub async fn release_spare(&self, phone_number: &str) -> Result<(), Error> {
-        self.rows(RELEASE_SPARE, &[(&phone_number, Type::TEXT)]).await.map(|_| ())
+        self.rows(RELEASE_SPARE, &[(&phone_number, Type::TEXT)])
+            .await
+            .map(|_| ())
     }
 
     /// Orders whose time has come, or whose worker is gone.
@@ -183,7 +202,12 @@ impl Store {
     /// # Errors
     /// When they cannot be read.
     pub async fn due_orders(&self, limit: i64) -> Result<Vec<Uuid>, Error> {
-        Ok(self.rows(DUE_ORDERS, &[(&limit, Type::INT8)]).await?.iter().map(|row| row.get(0)).collect())
+        Ok(self
+            .rows(DUE_ORDERS, &[(&limit, Type::INT8)])
+            .await?
+            .iter()
+            .map(|row| row.get(0))
+            .collect())
     }
 
     /// Numbers whose release is due.
@@ -191,7 +215,12 @@ impl Store {
     /// # Errors
     /// When they cannot be read.
     pub async fn due_releases(&self, limit: i64) -> Result<Vec<Uuid>, Error> {
-        Ok(self.rows(DUE_RELEASES, &[(&limit, Type::INT8)]).await?.iter().map(|row| row.get(0)).collect())
+        Ok(self
+            .rows(DUE_RELEASES, &[(&limit, Type::INT8)])
+            .await?
+            .iter()
+            .map(|row| row.get(0))
+            .collect())
     }
 
     /// Numbers that cannot text yet: row, number, whether the campaign was asked.
@@ -200,7 +229,10 @@ impl Store {
     /// When they cannot be read.
     pub async fn pending_readiness(&self, limit: i64) -> Result<Vec<(Uuid, String, bool)>, Error> {
         let rows = self.rows(PENDING_READINESS, &[(&limit, Type::INT8)]).await?;
-        Ok(rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect())
+        Ok(rows
+            .iter()
+            .map(|row| (row.get(0), row.get(1), row.get(2)))
+            .collect())
     }
 
     /// Begins a run's row.
@@ -208,7 +240,9 @@ impl Store {
     /// # Errors
     /// When it is not stored.
     pub async fn begin_run(&self, id: Uuid, schedule: &str) -> Result<(), Error> {
-        self.rows(BEGIN_RUN, &[(&id, Type::UUID), (&schedule, Type::TEXT)]).await.map(|_| ())
+        self.rows(BEGIN_RUN, &[(&id, Type::UUID), (&schedule, Type::TEXT)])
+            .await
+            .map(|_| ())
     }
 
     /// Ends it, with what the run did.
@@ -216,6 +250,8 @@ impl Store {
     /// # Errors
     /// When it is not stored.
     pub async fn finish_run(&self, id: Uuid, report: &Value) -> Result<(), Error> {
-        self.rows(FINISH_RUN, &[(&id, Type::UUID), (report, Type::JSONB)]).await.map(|_| ())
+        self.rows(FINISH_RUN, &[(&id, Type::UUID), (report, Type::JSONB)])
+            .await
+            .map(|_| ())
     }
 }

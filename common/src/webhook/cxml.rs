@@ -71,9 +71,18 @@ impl Verb {
     fn write(&self, writer: &mut Writer<Vec<u8>>) -> std::io::Result<()> {
         match self {
             Self::Message(text) => element(writer, "Message", text),
-            Self::Say(text) => element(writer, "Say", &text.chars().take(SAY_CHARS_MAX).collect::<String>()),
+            Self::Say(text) => element(
+                writer,
+                "Say",
+                &text.chars().take(SAY_CHARS_MAX).collect::<String>(),
+            ),
             Self::Hangup => writer.write_event(Event::Empty(BytesStart::new("Hangup"))),
-            Self::Record { action, recording_status, transcription, max_seconds } => {
+            Self::Record {
+                action,
+                recording_status,
+                transcription,
+                max_seconds,
+            } => {
                 let max = max_seconds.to_string();
                 let mut start = BytesStart::new("Record");
                 for (name, value) in [
@@ -90,7 +99,12 @@ impl Verb {
                 }
                 writer.write_event(Event::Empty(start))
             }
-            Self::Dial { numbers, caller_id, action, timeout_seconds } => {
+            Self::Dial {
+                numbers,
+                caller_id,
+                action,
+                timeout_seconds,
+            } => {
                 let timeout = timeout_seconds.to_string();
                 let mut start = BytesStart::new("Dial");
                 start.push_attribute(("callerId", legal(caller_id).as_str()));
@@ -150,7 +164,10 @@ mod tests {
             "<Response><Dial callerId=\"+14055551234\" timeout=\"20\" action=\"https://x.example/a?b=1&amp;c=2\" method=\"POST\">\
              <Number>+14155551234</Number></Dial></Response>"
         );
-        assert_eq!(Document(vec![Verb::Hangup]).to_xml(), "<Response><Hangup/></Response>");
+        assert_eq!(
+            Document(vec![Verb::Hangup]).to_xml(),
+            "<Response><Hangup/></Response>"
+        );
     }
 
     fn read_text(xml: &str) -> String {
@@ -158,10 +175,16 @@ mod tests {
         let mut text = String::new();
         loop {
             match reader.read_event().unwrap() {
-                Event::Text(part) => text.push_str(&part.decode().unwrap()),
+                Event::Text(part) => text.push_str(&part),
                 Event::GeneralRef(entity) => {
-                    let name = entity.decode().unwrap();
-                    text.push(match name.as_ref() { "lt" => '<', "gt" => '>', "amp" => '&', "quot" => '"', "apos" => '\'', other => panic!("{other}") });
+                    text.push(match &*entity {
+                        "lt" => '<',
+                        "gt" => '>',
+                        "amp" => '&',
+                        "quot" => '"',
+                        "apos" => '\'',
+                        other => panic!("{other}"),
+                    });
                 }
                 Event::Eof => return text,
                 _ => {}

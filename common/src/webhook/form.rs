@@ -20,7 +20,8 @@ impl Form {
                 return None;
             }
             let split = pair.iter().position(|byte| *byte == b'=');
-            let (name, value) = split.map_or((pair, &pair[pair.len()..]), |at| (&pair[..at], &pair[at + 1..]));
+            let (name, value) =
+                split.map_or((pair, &pair[pair.len()..]), |at| (&pair[..at], &pair[at + 1..]));
             fields.push((decode(name), decode(value)));
         }
         Some(Self(fields))
@@ -35,7 +36,11 @@ impl Form {
     pub fn get(&self, name: &str) -> Option<Cow<'_, str>> {
         let (_, value) = self.0.iter().find(|(key, _)| key == name.as_bytes())?;
         let text = String::from_utf8_lossy(value);
-        Some(if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { text })
+        Some(if text.contains('\0') {
+            Cow::Owned(text.replace('\0', "\u{fffd}"))
+        } else {
+            text
+        })
     }
 
     /// A field that has to be there and say something.
@@ -43,7 +48,9 @@ impl Form {
     /// # Errors
     /// [`Rejection::Malformed`] that names the field.
     pub fn require(&self, name: &'static str) -> Result<Cow<'_, str>, Rejection> {
-        self.get(name).filter(|value| !value.is_empty()).ok_or(Rejection::Malformed { field: name })
+        self.get(name)
+            .filter(|value| !value.is_empty())
+            .ok_or(Rejection::Malformed { field: name })
     }
 
     /// A SID: opaque, but printable and of bounded length.
@@ -73,7 +80,10 @@ impl std::fmt::Debug for Form {
 
 fn decode(part: &[u8]) -> Vec<u8> {
     if part.contains(&b'+') {
-        let spaced: Vec<u8> = part.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+        let spaced: Vec<u8> = part
+            .iter()
+            .map(|byte| if *byte == b'+' { b' ' } else { *byte })
+            .collect();
         percent_decode(&spaced).collect()
     } else {
         percent_decode(part).collect()

@@ -72,7 +72,9 @@ impl Payload {
     pub fn into_form(self) -> Result<Form, Rejection> {
         match self {
             Self::Form(form) => Ok(form),
-            Self::Json(_) => Err(Rejection::Malformed { field: "Content-Type" }),
+            Self::Json(_) => Err(Rejection::Malformed {
+                field: "Content-Type",
+            }),
         }
     }
 }
@@ -97,16 +99,35 @@ impl Gate {
             None | Some("required") => true,
             Some("off") if app_url.is_loopback() => false,
             Some("off") => {
-                return Err(ConfigError::malformed("WEBHOOK_SIGNATURES", "`off` is for a loopback APP_URL only"));
+                return Err(ConfigError::malformed(
+                    "WEBHOOK_SIGNATURES",
+                    "`off` is for a loopback APP_URL only",
+                ));
             }
-            Some(_) => return Err(ConfigError::malformed("WEBHOOK_SIGNATURES", "it is `required` or `off`")),
+            Some(_) => {
+                return Err(ConfigError::malformed(
+                    "WEBHOOK_SIGNATURES",
+                    "it is `required` or `off`",
+                ));
+            }
         };
-        let keys: Vec<SigningKey> =
-            settings.required("SIGNALWIRE_SIGNING_KEY")?.split(',').filter_map(|key| SigningKey::new(key.trim())).collect();
+        let keys: Vec<SigningKey> = settings
+            .required("SIGNALWIRE_SIGNING_KEY")?
+            .split(',')
+            .filter_map(|key| SigningKey::new(key.trim()))
+            .collect();
         if keys.is_empty() || keys.len() > 2 {
-            return Err(ConfigError::malformed("SIGNALWIRE_SIGNING_KEY", "one key, or two with a comma between them, are expected"));
+            return Err(ConfigError::malformed(
+                "SIGNALWIRE_SIGNING_KEY",
+                "one key, or two with a comma between them, are expected",
+            ));
         }
-        Ok(Self { keys, app_url, project_id: settings.required("SIGNALWIRE_PROJECT_ID")?.to_owned(), enforced })
+        Ok(Self {
+            keys,
+            app_url,
+            project_id: settings.required("SIGNALWIRE_PROJECT_ID")?.to_owned(),
+            enforced,
+        })
     }
 
     /// Our public URLs.
@@ -122,11 +143,19 @@ impl Gate {
         if request.body.len() > BODY_BYTES_MAX {
             return Err(Rejection::TooLarge);
         }
-        let is_json = request.header("content-type").is_some_and(|kind| kind.to_ascii_lowercase().contains("json"));
-        let form = if is_json { None } else { Some(Form::parse(request.body).ok_or(Rejection::BadSignature)?) };
+        let is_json = request
+            .header("content-type")
+            .is_some_and(|kind| kind.to_ascii_lowercase().contains("json"));
+        let form = if is_json {
+            None
+        } else {
+            Some(Form::parse(request.body).ok_or(Rejection::BadSignature)?)
+        };
         if self.enforced {
             let claim = Claim {
-                sha1: request.header("x-signalwire-signature").or_else(|| request.header("x-twilio-signature")),
+                sha1: request
+                    .header("x-signalwire-signature")
+                    .or_else(|| request.header("x-twilio-signature")),
                 sha256: request.header("x-signalwire-sha256-signature"),
             };
             if claim.sha1.or(claim.sha256).is_none_or(str::is_empty) {
@@ -144,8 +173,8 @@ impl Gate {
                 Ok(Payload::Form(form))
             }
             None => {
-                let value: Value =
-                    serde_json::from_slice(request.body).map_err(|_| Rejection::Malformed { field: "body" })?;
+                let value: Value = serde_json::from_slice(request.body)
+                    .map_err(|_| Rejection::Malformed { field: "body" })?;
                 self.check_account(value["project_id"].as_str().or(value["AccountSid"].as_str()))?;
                 Ok(Payload::Json(value))
             }
@@ -179,11 +208,23 @@ mod tests {
 
     fn knock(gate: &Gate, body: &str, header: &str, signature: Option<&str>) -> Result<Payload, Rejection> {
         let mut headers = HeaderMap::new();
-        headers.insert("content-type", "application/x-www-form-urlencoded".parse().unwrap());
+        headers.insert(
+            "content-type",
+            "application/x-www-form-urlencoded".parse().unwrap(),
+        );
         if let Some(signature) = signature {
-            headers.insert(lambda_http::http::HeaderName::from_bytes(header.as_bytes()).unwrap(), signature.parse().unwrap());
+            headers.insert(
+                lambda_http::http::HeaderName::from_bytes(header.as_bytes()).unwrap(),
+                signature.parse().unwrap(),
+            );
         }
-        gate.open(&RawRequest { method: "POST", path: "/api/webhooks/signalwire/sms", query: "", headers: &headers, body: body.as_bytes() })
+        gate.open(&RawRequest {
+            method: "POST",
+            path: "/api/webhooks/signalwire/sms",
+            query: "",
+            headers: &headers,
+            body: body.as_bytes(),
+        })
     }
 
     fn signed(text: &str) -> String {
@@ -205,11 +246,16 @@ mod tests {
     #[test]
     fn refusals() {
         let gate = gate(&[]).unwrap();
-        let error = |body: &str, signature: Option<&str>| knock(&gate, body, "x-signalwire-signature", signature).unwrap_err();
+        let error = |body: &str, signature: Option<&str>| {
+            knock(&gate, body, "x-signalwire-signature", signature).unwrap_err()
+        };
         assert_eq!(error("To=1", None), Rejection::MissingSignature);
         assert_eq!(error("To=1", Some("")), Rejection::MissingSignature);
         assert_eq!(error("To=2", Some(&signed("To1"))), Rejection::BadSignature);
-        assert_eq!(error("AccountSid=other", Some(&signed("AccountSidother"))), Rejection::ForeignAccount);
+        assert_eq!(
+            error("AccountSid=other", Some(&signed("AccountSidother"))),
+            Rejection::ForeignAccount
+        );
         assert_eq!(error(&"a".repeat(BODY_BYTES_MAX + 1), None), Rejection::TooLarge);
         assert_eq!(error(&"a=1&".repeat(5000), Some("x")), Rejection::BadSignature);
     }
@@ -218,9 +264,16 @@ mod tests {
     fn off_is_for_this_machine_only() {
         assert!(gate(&[("WEBHOOK_SIGNATURES", "off")]).is_err());
         assert!(gate(&[("WEBHOOK_SIGNATURES", "maybe")]).is_err());
-        let local = gate(&[("WEBHOOK_SIGNATURES", "off"), ("APP_URL", "http://127.0.0.1:9000")]).unwrap();
+        let local = gate(&[
+            ("WEBHOOK_SIGNATURES", "off"),
+            ("APP_URL", "http://127.0.0.1:9000"),
+        ])
+        .unwrap();
         assert!(knock(&local, "To=1", "x", None).is_ok());
-        assert_eq!(knock(&local, "AccountSid=other", "x", None).unwrap_err(), Rejection::ForeignAccount);
+        assert_eq!(
+            knock(&local, "AccountSid=other", "x", None).unwrap_err(),
+            Rejection::ForeignAccount
+        );
     }
 
     #[test]

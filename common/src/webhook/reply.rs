@@ -6,13 +6,17 @@ use super::cxml::{Document, Verb};
 /// same message comes out the same, since its outcome is stored with it.
 pub fn to_keyword(outcome: Option<&str>, workspace_name: Option<&str>) -> Document {
     let who = workspace_name.map(str::trim).filter(|name| !name.is_empty());
-    let prefix = who.map(|name| format!("{}: ", name.chars().take(60).collect::<String>())).unwrap_or_default();
+    let prefix = who
+        .map(|name| format!("{}: ", name.chars().take(60).collect::<String>()))
+        .unwrap_or_default();
     let text = match outcome {
         Some("stop") => format!(
             "{prefix}You have been unsubscribed and will receive no more messages from this number. Reply START to resubscribe."
         ),
         Some("start") => {
-            format!("{prefix}You are subscribed to messages from this number again. Reply HELP for help, STOP to unsubscribe.")
+            format!(
+                "{prefix}You are subscribed to messages from this number again. Reply HELP for help, STOP to unsubscribe."
+            )
         }
         Some("help") => format!(
             "{prefix}To reach us, reply to this number. Message and data rates may apply. Reply STOP to unsubscribe, START to resubscribe."
@@ -28,7 +32,11 @@ mod tests {
 
     #[test]
     fn each_is_confirmed_and_others_are_silent() {
-        for (outcome, part) in [("stop", "unsubscribed"), ("start", "subscribed"), ("help", "STOP")] {
+        for (outcome, part) in [
+            ("stop", "unsubscribed"),
+            ("start", "subscribed"),
+            ("help", "STOP"),
+        ] {
             let xml = to_keyword(Some(outcome), Some("A & B")).to_xml();
             assert!(xml.contains(part) && xml.contains("A &amp; B: "), "{xml}");
         }

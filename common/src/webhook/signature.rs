@@ -50,36 +50,55 @@ pub enum Scheme<'a> {
 /// Whether one of the keys made this signature over the URL and body. Constant time in the signature.
 pub fn verify(keys: &[SigningKey], url: &str, scheme: Scheme<'_>, claim: Claim<'_>) -> bool {
     let urls = port_variants(url); // (5)
-    keys.iter().any(|key| urls.iter().any(|url| matches(key, url, scheme, claim)))
+    keys.iter()
+        .any(|key| urls.iter().any(|url| matches(key, url, scheme, claim)))
 }
 
 fn matches(key: &SigningKey, url: &str, scheme: Scheme<'_>, claim: Claim<'_>) -> bool {
     match scheme {
         Scheme::Form(form) => {
-            let Some(signature) = claim.sha1.and_then(|text| BASE64.decode(text).ok()) else { return false };
+            let Some(signature) = claim.sha1.and_then(|text| BASE64.decode(text).ok()) else {
+                return false;
+            };
             // Broken UTF-8 may have been signed as sent, or as the sender's language replaced it.
-            sha1(key, url, |mac| feed_fields(mac, form, false)).verify_slice(&signature).is_ok()
+            sha1(key, url, |mac| feed_fields(mac, form, false))
+                .verify_slice(&signature)
+                .is_ok()
                 || (has_broken_utf8(form)
-                    && sha1(key, url, |mac| feed_fields(mac, form, true)).verify_slice(&signature).is_ok())
+                    && sha1(key, url, |mac| feed_fields(mac, form, true))
+                        .verify_slice(&signature)
+                        .is_ok())
         }
         Scheme::Json(body) => {
             if let Some(stated) = body_sha256(url) {
                 let actual = hex::encode(Sha256::digest(body));
-                let Some(signature) = claim.sha1.and_then(|text| BASE64.decode(text).ok()) else { return false };
+                let Some(signature) = claim.sha1.and_then(|text| BASE64.decode(text).ok()) else {
+                    return false;
+                };
                 return sha1(key, url, |_| ()).verify_slice(&signature).is_ok() // (4)
                     && stated.eq_ignore_ascii_case(&actual);
             }
-            let by_sha1 = claim.sha1.and_then(|text| hex::decode(text).ok()).is_some_and(|signature| {
-                is_lower_hex(claim.sha1) && sha1(key, url, |mac| mac.update(body)).verify_slice(&signature).is_ok()
-            });
+            let by_sha1 = claim
+                .sha1
+                .and_then(|text| hex::decode(text).ok())
+                .is_some_and(|signature| {
+                    is_lower_hex(claim.sha1)
+                        && sha1(key, url, |mac| mac.update(body))
+                            .verify_slice(&signature)
+                            .is_ok()
+                });
             by_sha1
                 || (claim.sha1.is_none()
-                    && claim.sha256.and_then(|text| hex::decode(text).ok()).is_some_and(|signature| {
-                        let mut mac = Hmac::<Sha256>::new_from_slice(key.bytes()).expect("HMAC takes keys of any length");
-                        mac.update(url.as_bytes());
-                        mac.update(body);
-                        is_lower_hex(claim.sha256) && mac.verify_slice(&signature).is_ok()
-                    })) // (3)
+                    && claim
+                        .sha256
+                        .and_then(|text| hex::decode(text).ok())
+                        .is_some_and(|signature| {
+                            let mut mac = Hmac::<Sha256>::new_from_slice(key.bytes())
+                                .expect("HMAC takes keys of any length");
+                            mac.update(url.as_bytes());
+                            mac.update(body);
+                            is_lower_hex(claim.sha256) && mac.verify_slice(&signature).is_ok()
+                        })) // (3)
         }
     }
 }
@@ -110,7 +129,9 @@ fn feed_fields(mac: &mut Hmac<Sha1>, form: &Form, lossy: bool) {
 }
 
 fn has_broken_utf8(form: &Form) -> bool {
-    form.fields().iter().any(|(name, value)| std::str::from_utf8(name).is_err() || std::str::from_utf8(value).is_err())
+    form.fields()
+        .iter()
+        .any(|(name, value)| std::str::from_utf8(name).is_err() || std::str::from_utf8(value).is_err())
 }
 
 fn body_sha256(url: &str) -> Option<&str> {
@@ -121,7 +142,9 @@ fn body_sha256(url: &str) -> Option<&str> {
 /// The URL as given, and with the default port of its scheme added or removed.
 fn port_variants(url: &str) -> Vec<String> {
     let mut variants = vec![url.to_owned()];
-    let Some((scheme, rest)) = url.split_once("://") else { return variants };
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return variants;
+    };
     let port = match scheme {
         "https" => ":443",
         "http" => ":80",
@@ -155,12 +178,22 @@ mod tests {
         let keys: Vec<SigningKey> = SigningKey::new(text("key")).into_iter().collect();
         let body = text("raw_body").as_bytes();
         let claim = if case["header"] == "X-SignalWire-SHA256-Signature" {
-            Claim { sha1: None, sha256: Some(signature) }
+            Claim {
+                sha1: None,
+                sha256: Some(signature),
+            }
         } else {
-            Claim { sha1: Some(signature), sha256: None }
+            Claim {
+                sha1: Some(signature),
+                sha256: None,
+            }
         };
         let form = Form::parse(body).unwrap();
-        let scheme = if text("content_type").contains("json") { Scheme::Json(body) } else { Scheme::Form(&form) };
+        let scheme = if text("content_type").contains("json") {
+            Scheme::Json(body)
+        } else {
+            Scheme::Form(&form)
+        };
         verify(&keys, text("url"), scheme, claim)
     }
 
@@ -173,7 +206,11 @@ mod tests {
                 continue;
             }
             tried += 1;
-            assert!(holds(case, case["expected_signature"].as_str().unwrap()), "{}", case["id"]);
+            assert!(
+                holds(case, case["expected_signature"].as_str().unwrap()),
+                "{}",
+                case["id"]
+            );
         }
         assert_eq!(tried, 16);
     }
@@ -184,13 +221,21 @@ mod tests {
         let negative = vectors["negative"].as_array().unwrap();
         assert_eq!(negative.len(), 16);
         for case in negative {
-            assert!(!holds(case, case["signature"].as_str().unwrap()), "{}", case["id"]);
+            assert!(
+                !holds(case, case["signature"].as_str().unwrap()),
+                "{}",
+                case["id"]
+            );
         }
     }
 
     fn sign(key: &str, url: &str, form: &Form) -> String {
         let key = SigningKey::new(key).unwrap();
-        BASE64.encode(sha1(&key, url, |mac| feed_fields(mac, form, false)).finalize().into_bytes())
+        BASE64.encode(
+            sha1(&key, url, |mac| feed_fields(mac, form, false))
+                .finalize()
+                .into_bytes(),
+        )
     }
 
     #[test]
@@ -198,19 +243,39 @@ mod tests {
         let form = Form::parse(b"A=1").unwrap();
         let signature = sign("new", "https://x.example/y", &form);
         let keys = [SigningKey::new("old").unwrap(), SigningKey::new("new").unwrap()];
-        let claim = Claim { sha1: Some(&signature), sha256: None };
+        let claim = Claim {
+            sha1: Some(&signature),
+            sha256: None,
+        };
         assert!(verify(&keys, "https://x.example/y", Scheme::Form(&form), claim));
-        assert!(!verify(&keys[..1], "https://x.example/y", Scheme::Form(&form), claim));
+        assert!(!verify(
+            &keys[..1],
+            "https://x.example/y",
+            Scheme::Form(&form),
+            claim
+        ));
     }
 
     #[test]
     fn ports() {
-        assert_eq!(port_variants("https://a.example/x"), ["https://a.example/x", "https://a.example:443/x"]);
-        assert_eq!(port_variants("https://a.example:443"), ["https://a.example:443", "https://a.example"]);
-        assert_eq!(port_variants("http://a.example:8080/x"), ["http://a.example:8080/x"]);
+        assert_eq!(
+            port_variants("https://a.example/x"),
+            ["https://a.example/x", "https://a.example:443/x"]
+        );
+        assert_eq!(
+            port_variants("https://a.example:443"),
+            ["https://a.example:443", "https://a.example"]
+        );
+        assert_eq!(
+            port_variants("http://a.example:8080/x"),
+            ["http://a.example:8080/x"]
+        );
         assert_eq!(port_variants("http://[::1]/x").len(), 2);
         assert_eq!(port_variants("http://[::1]:9000/x").len(), 1);
-        assert_eq!(port_variants("https://u:p@a.example/x")[1], "https://u:p@a.example:443/x");
+        assert_eq!(
+            port_variants("https://u:p@a.example/x")[1],
+            "https://u:p@a.example:443/x"
+        );
     }
 
     proptest! {

@@ -54,7 +54,12 @@ impl InboundMessage {
     /// # Errors
     /// [`Rejection::Malformed`] that names the first bad field.
     pub fn read(form: &Form, whatsapp_path: bool) -> Result<Self, Rejection> {
-        let sid = form.require_sid(if form.get("MessageSid").is_some() { "MessageSid" } else { "SmsSid" })
+        let sid = form
+            .require_sid(if form.get("MessageSid").is_some() {
+                "MessageSid"
+            } else {
+                "SmsSid"
+            })
             .map_err(|_| Rejection::Malformed { field: "MessageSid" })?;
         let (to, to_whatsapp) = address(form.require("To")?.as_ref());
         let (from, from_whatsapp) = address(form.require("From")?.as_ref());
@@ -63,11 +68,17 @@ impl InboundMessage {
         let body = form.get("Body").unwrap_or_default().into_owned();
         Ok(Self {
             sid,
-            channel: if whatsapp_path || to_whatsapp || from_whatsapp { Channel::WhatsApp } else { Channel::Sms },
+            channel: if whatsapp_path || to_whatsapp || from_whatsapp {
+                Channel::WhatsApp
+            } else {
+                Channel::Sms
+            },
             business,
             customer,
             attachments: media(form),
-            segments: form.number("NumSegments").unwrap_or_else(|| crate::domain::segments::count(&body)),
+            segments: form
+                .number("NumSegments")
+                .unwrap_or_else(|| crate::domain::segments::count(&body)),
             keyword: classify(&body),
             body,
         })
@@ -84,7 +95,9 @@ fn address(text: &str) -> (String, bool) {
 fn media(form: &Form) -> Value {
     let stated = usize::try_from(form.number("NumMedia").unwrap_or(0)).unwrap_or(0);
     let items = (0..stated.min(MEDIA_MAX)).filter_map(|index| {
-        let url = form.get(&format!("MediaUrl{index}")).filter(|url| !url.is_empty())?;
+        let url = form
+            .get(&format!("MediaUrl{index}"))
+            .filter(|url| !url.is_empty())?;
         let kind = form.get(&format!("MediaContentType{index}"));
         Some(json!({ "url": url, "contentType": kind }))
     });
@@ -102,7 +115,10 @@ mod tests {
     #[test]
     fn the_guides_curl() {
         let sms = read("To=%2B14055551234&From=%2B14155551234&Body=Test&MessageSid=SM123").unwrap();
-        assert_eq!((sms.sid.as_str(), sms.body.as_str(), sms.segments), ("SM123", "Test", 1));
+        assert_eq!(
+            (sms.sid.as_str(), sms.body.as_str(), sms.segments),
+            ("SM123", "Test", 1)
+        );
         assert_eq!(sms.business.as_str(), "+14055551234");
         assert_eq!(sms.channel, Channel::Sms);
         assert!(sms.keyword.is_none());
@@ -113,7 +129,10 @@ mod tests {
         let sms = read("To=whatsapp%3A%2B14055551234&From=WhatsApp%3A%2B14155551234&SmsSid=X&NumMedia=3&MediaUrl0=https%3A%2F%2Fa&MediaContentType0=image%2Fpng&MediaUrl2=https%3A%2F%2Fc").unwrap();
         assert_eq!(sms.channel, Channel::WhatsApp);
         assert_eq!(sms.body, "");
-        assert_eq!(sms.attachments, json!([{"url": "https://a", "contentType": "image/png"}, {"url": "https://c", "contentType": null}]));
+        assert_eq!(
+            sms.attachments,
+            json!([{"url": "https://a", "contentType": "image/png"}, {"url": "https://c", "contentType": null}])
+        );
     }
 
     #[test]

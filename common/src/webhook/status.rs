@@ -70,20 +70,35 @@ pub enum Told {
 /// # Errors
 /// [`Rejection::Malformed`] that names what is missing.
 pub fn read(payload: &Payload, path: &str, query: &str) -> Result<Told, Rejection> {
-    let message_id = path.trim_end_matches('/').rsplit('/').next().and_then(|last| last.parse::<Uuid>().ok());
+    let message_id = path
+        .trim_end_matches('/')
+        .rsplit('/')
+        .next()
+        .and_then(|last| last.parse::<Uuid>().ok());
     match payload {
         Payload::Json(value) => read_json(value, message_id),
         Payload::Form(form) => read_form(form, message_id, query_value(query, "call")),
     }
 }
 
-fn read_form(form: &Form, message_id: Option<Uuid>, call_in_query: Option<String>) -> Result<Told, Rejection> {
+fn read_form(
+    form: &Form,
+    message_id: Option<Uuid>,
+    call_in_query: Option<String>,
+) -> Result<Told, Rejection> {
     let has = |name: &str| form.get(name).is_some_and(|value| !value.is_empty());
     if has("event_type") {
         let text = |name: &str| form.get(name).map(std::borrow::Cow::into_owned);
         return Ok(campaign(text("event_type"), text("phone_number")));
     }
-    let report = |kind, sid, fields| Ok(Told::Report(Report { kind, message_id, sid, fields }));
+    let report = |kind, sid, fields| {
+        Ok(Told::Report(Report {
+            kind,
+            message_id,
+            sid,
+            fields,
+        }))
+    };
     let call_sid = || -> Result<String, Rejection> {
         match &call_in_query {
             Some(sid) if !sid.is_empty() && sid.len() <= 128 && !has("CallSid") => Ok(clean(sid)),
@@ -92,53 +107,82 @@ fn read_form(form: &Form, message_id: Option<Uuid>, call_in_query: Option<String
     };
     if has("TranscriptionSid") || has("TranscriptionStatus") {
         let sid = call_sid().or_else(|_| form.require_sid("RecordingSid"))?;
-        return report(ReportKind::Transcription, sid, json!({
-            "status": form.require("TranscriptionStatus")?,
-            "text": form.get("TranscriptionText").unwrap_or_default(),
-            "recording_sid": form.get("RecordingSid"),
-        }));
+        return report(
+            ReportKind::Transcription,
+            sid,
+            json!({
+                "status": form.require("TranscriptionStatus")?,
+                "text": form.get("TranscriptionText").unwrap_or_default(),
+                "recording_sid": form.get("RecordingSid"),
+            }),
+        );
     }
     if has("RecordingStatus") {
-        return report(ReportKind::Recording, call_sid()?, json!({
-            "status": form.require("RecordingStatus")?,
-            "url": form.get("RecordingUrl").filter(|url| !url.is_empty()),
-            "recording_sid": form.get("RecordingSid").filter(|sid| !sid.is_empty()),
-        }));
+        return report(
+            ReportKind::Recording,
+            call_sid()?,
+            json!({
+                "status": form.require("RecordingStatus")?,
+                "url": form.get("RecordingUrl").filter(|url| !url.is_empty()),
+                "recording_sid": form.get("RecordingSid").filter(|sid| !sid.is_empty()),
+            }),
+        );
     }
-    let message_word = form.get("MessageStatus").or_else(|| form.get("SmsStatus")).filter(|word| !word.is_empty());
+    let message_word = form
+        .get("MessageStatus")
+        .or_else(|| form.get("SmsStatus"))
+        .filter(|word| !word.is_empty());
     if let Some(word) = message_word {
-        let sid = form.require_sid(if has("MessageSid") { "MessageSid" } else { "SmsSid" })
+        let sid = form
+            .require_sid(if has("MessageSid") { "MessageSid" } else { "SmsSid" })
             .map_err(|_| Rejection::Malformed { field: "MessageSid" })?;
-        return report(ReportKind::Message, sid, json!({
-            "status": status::message(&word).map_or_else(|| short(&word), str::to_owned),
-            "error_code": form.get("ErrorCode").filter(|code| !code.is_empty()).map(|code| short(&code)),
-            "segments": form.number("NumSegments"),
-            "reported_at": form.get("Timestamp").and_then(|text| time(&text)),
-        }));
+        return report(
+            ReportKind::Message,
+            sid,
+            json!({
+                "status": status::message(&word).map_or_else(|| short(&word), str::to_owned),
+                "error_code": form.get("ErrorCode").filter(|code| !code.is_empty()).map(|code| short(&code)),
+                "segments": form.number("NumSegments"),
+                "reported_at": form.get("Timestamp").and_then(|text| time(&text)),
+            }),
+        );
     }
     if has("StreamEvent") {
         return Ok(Told::Nothing);
     }
     if has("CallSid") {
         let word = form.require("CallStatus")?;
-        return report(ReportKind::Call, form.require_sid("CallSid")?, json!({
-            "status": status::call(&word).map_or_else(|| short(&word), str::to_owned),
-            "duration": form.number("CallDuration"),
-            "sequence": form.number("SequenceNumber"),
-            "error_code": form.get("SipResultCode").filter(|code| !code.is_empty() && *code != "200").map(|code| short(&code)),
-            "reported_at": form.get("Timestamp").and_then(|text| time(&text)),
-        }));
+        return report(
+            ReportKind::Call,
+            form.require_sid("CallSid")?,
+            json!({
+                "status": status::call(&word).map_or_else(|| short(&word), str::to_owned),
+                "duration": form.number("CallDuration"),
+                "sequence": form.number("SequenceNumber"),
+                "error_code": form.get("SipResultCode").filter(|code| !code.is_empty() && *code != "200").map(|code| short(&code)),
+                "reported_at": form.get("Timestamp").and_then(|text| time(&text)),
+            }),
+        );
     }
-    Err(Rejection::Malformed { field: "MessageStatus" })
+    Err(Rejection::Malformed {
+        field: "MessageStatus",
+    })
 }
 
 /// The messaging API's callbacks (WhatsApp), and campaign events where they come as JSON.
 fn read_json(value: &Value, message_id: Option<Uuid>) -> Result<Told, Rejection> {
-    let text = |name: &str| value[name].as_str().map(str::to_owned).filter(|text| !text.is_empty());
+    let text = |name: &str| {
+        value[name]
+            .as_str()
+            .map(str::to_owned)
+            .filter(|text| !text.is_empty())
+    };
     if let Some(kind) = text("event_type") {
         return Ok(campaign(Some(kind), text("phone_number")));
     }
-    let sid = text("id").filter(|sid| sid.len() <= 128).ok_or(Rejection::Malformed { field: "id" })?;
+    let sid = text("id")
+        .filter(|sid| sid.len() <= 128)
+        .ok_or(Rejection::Malformed { field: "id" })?;
     let word = text("status").ok_or(Rejection::Malformed { field: "status" })?;
     let code = text("error_code").or_else(|| value["error_code"].as_i64().map(|code| code.to_string()));
     Ok(Told::Report(Report {
@@ -155,14 +199,26 @@ fn read_json(value: &Value, message_id: Option<Uuid>) -> Result<Told, Rejection>
 }
 
 fn campaign(kind: Option<String>, phone_number: Option<String>) -> Told {
-    let Some(phone_number) = phone_number.filter(|number| !number.is_empty() && number.len() <= 32) else { return Told::Nothing };
+    let Some(phone_number) = phone_number.filter(|number| !number.is_empty() && number.len() <= 32) else {
+        return Told::Nothing;
+    };
     let (readiness, reason) = match kind.as_deref() {
         Some("number_assignment_activated") => ("ready", None),
-        Some("number_assignment_pending") => ("pending", Some("the carrier is assigning the number to the messaging campaign")),
-        Some("number_assignment_failed") => ("failed", Some("the carrier could not assign the number to the messaging campaign")),
+        Some("number_assignment_pending") => (
+            "pending",
+            Some("the carrier is assigning the number to the messaging campaign"),
+        ),
+        Some("number_assignment_failed") => (
+            "failed",
+            Some("the carrier could not assign the number to the messaging campaign"),
+        ),
         _ => return Told::Nothing,
     };
-    Told::Readiness { phone_number: clean(&phone_number), readiness, reason }
+    Told::Readiness {
+        phone_number: clean(&phone_number),
+        readiness,
+        reason,
+    }
 }
 
 fn short(word: &str) -> String {
@@ -177,7 +233,10 @@ fn clean(text: &str) -> String {
 /// cannot be read is left out, the report counts all the same.
 fn time(text: &str) -> Option<String> {
     let zoned = DateTimeParser::new().relaxed_weekday(true).parse_timestamp(text);
-    zoned.ok().or_else(|| text.parse::<Timestamp>().ok()).map(|moment| moment.to_string())
+    zoned
+        .ok()
+        .or_else(|| text.parse::<Timestamp>().ok())
+        .map(|moment| moment.to_string())
 }
 
 #[cfg(test)]
@@ -198,24 +257,56 @@ mod tests {
     #[test]
     fn messages() {
         let id = Uuid::now_v7();
-        let read = report(form("MessageSid=SM1&MessageStatus=undelivered&ErrorCode=30003&NumSegments=2", &format!("/status/{id}"), ""));
-        assert_eq!((read.kind, read.message_id, read.sid.as_str()), (ReportKind::Message, Some(id), "SM1"));
+        let read = report(form(
+            "MessageSid=SM1&MessageStatus=undelivered&ErrorCode=30003&NumSegments=2",
+            &format!("/status/{id}"),
+            "",
+        ));
+        assert_eq!(
+            (read.kind, read.message_id, read.sid.as_str()),
+            (ReportKind::Message, Some(id), "SM1")
+        );
         assert_eq!(read.fields["status"], "undelivered");
         assert_eq!(read.fields["error_code"], "30003");
         assert_eq!(read.fields["segments"], 2);
-        assert_eq!(report(form("SmsSid=S&SmsStatus=melting", "/status", "")).fields["status"], "melting");
+        assert_eq!(
+            report(form("SmsSid=S&SmsStatus=melting", "/status", "")).fields["status"],
+            "melting"
+        );
     }
 
     #[test]
     fn calls_recordings_transcriptions() {
-        let call = report(form("CallSid=C1&CallStatus=completed&CallDuration=94&SequenceNumber=3&Timestamp=Thu%2C+04+Apr+2024+18%3A33%3A58+%2B0000", "/status", ""));
+        let call = report(form(
+            "CallSid=C1&CallStatus=completed&CallDuration=94&SequenceNumber=3&Timestamp=Thu%2C+04+Apr+2024+18%3A33%3A58+%2B0000",
+            "/status",
+            "",
+        ));
         assert_eq!(call.fields["duration"], 94);
         assert_eq!(call.fields["reported_at"], "2024-04-04T18:33:58Z");
-        let recording = report(form("CallSid=C1&RecordingSid=R1&RecordingStatus=completed&RecordingUrl=https%3A%2F%2Fx", "/status/recording", "call=C1"));
-        assert_eq!((recording.kind, recording.sid.as_str()), (ReportKind::Recording, "C1"));
-        let words = report(form("TranscriptionSid=T1&TranscriptionStatus=completed&TranscriptionText=hi&RecordingSid=R1", "/status/transcription", "call=C%201"));
-        assert_eq!((words.kind, words.sid.as_str()), (ReportKind::Transcription, "C 1"));
-        let bare = report(form("TranscriptionSid=T1&TranscriptionStatus=failed&RecordingSid=R1", "/status", ""));
+        let recording = report(form(
+            "CallSid=C1&RecordingSid=R1&RecordingStatus=completed&RecordingUrl=https%3A%2F%2Fx",
+            "/status/recording",
+            "call=C1",
+        ));
+        assert_eq!(
+            (recording.kind, recording.sid.as_str()),
+            (ReportKind::Recording, "C1")
+        );
+        let words = report(form(
+            "TranscriptionSid=T1&TranscriptionStatus=completed&TranscriptionText=hi&RecordingSid=R1",
+            "/status/transcription",
+            "call=C%201",
+        ));
+        assert_eq!(
+            (words.kind, words.sid.as_str()),
+            (ReportKind::Transcription, "C 1")
+        );
+        let bare = report(form(
+            "TranscriptionSid=T1&TranscriptionStatus=failed&RecordingSid=R1",
+            "/status",
+            "",
+        ));
         assert_eq!(bare.sid, "R1");
     }
 
@@ -223,18 +314,40 @@ mod tests {
     fn json_and_campaigns() {
         let value: Value = serde_json::from_str(r#"{"id":"a1","project_id":"p","status":"read","number_of_segments":1,"timestamp":"2026-03-17T22:26:57Z","error_code":null}"#).unwrap();
         let read_value = report(read(&Payload::Json(value), "/status", ""));
-        assert_eq!((read_value.fields["status"].as_str(), read_value.fields["reported_at"].as_str()), (Some("read"), Some("2026-03-17T22:26:57Z")));
-        for (kind, expected) in [("number_assignment_activated", "ready"), ("number_assignment_failed", "failed")] {
+        assert_eq!(
+            (
+                read_value.fields["status"].as_str(),
+                read_value.fields["reported_at"].as_str()
+            ),
+            (Some("read"), Some("2026-03-17T22:26:57Z"))
+        );
+        for (kind, expected) in [
+            ("number_assignment_activated", "ready"),
+            ("number_assignment_failed", "failed"),
+        ] {
             let value = json!({"event_type": kind, "phone_number": "+14155550199"});
-            assert!(matches!(read(&Payload::Json(value), "/status/campaign", ""), Ok(Told::Readiness { readiness, .. }) if readiness == expected));
-            assert!(matches!(form(&format!("event_type={kind}&phone_number=%2B14155550199"), "/status", ""), Ok(Told::Readiness { readiness, .. }) if readiness == expected));
+            assert!(
+                matches!(read(&Payload::Json(value), "/status/campaign", ""), Ok(Told::Readiness { readiness, .. }) if readiness == expected)
+            );
+            assert!(
+                matches!(form(&format!("event_type={kind}&phone_number=%2B14155550199"), "/status", ""), Ok(Told::Readiness { readiness, .. }) if readiness == expected)
+            );
         }
-        assert!(matches!(form("event_type=brand_activated", "/status", ""), Ok(Told::Nothing)));
+        assert!(matches!(
+            form("event_type=brand_activated", "/status", ""),
+            Ok(Told::Nothing)
+        ));
     }
 
     #[test]
     fn neither_fish_nor_fowl() {
-        for body in ["", "hello", "MessageStatus=sent", "CallSid=C1", "RecordingStatus=completed"] {
+        for body in [
+            "",
+            "hello",
+            "MessageStatus=sent",
+            "CallSid=C1",
+            "RecordingStatus=completed",
+        ] {
             assert!(form(body, "/status", "").is_err(), "{body}");
         }
         assert!(read(&Payload::Json(json!([])), "/status", "").is_err());

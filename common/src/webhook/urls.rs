@@ -26,7 +26,11 @@ impl FromStr for AppUrl {
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
             return Err(BadAppUrl::NotHttp);
         }
-        if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
+        if url.query().is_some()
+            || url.fragment().is_some()
+            || !url.username().is_empty()
+            || url.password().is_some()
+        {
             return Err(BadAppUrl::TooMuch);
         }
         Ok(Self(url.as_str().trim_end_matches('/').to_owned()))
@@ -126,7 +130,9 @@ fn encode(text: &str) -> String {
 
 /// The value of a parameter in a raw query, decoded.
 pub fn query_value(raw_query: &str, name: &str) -> Option<String> {
-    url::form_urlencoded::parse(raw_query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    url::form_urlencoded::parse(raw_query.as_bytes())
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.into_owned())
 }
 
 #[cfg(test)]
@@ -141,9 +147,19 @@ mod tests {
             ("https://x.example/base/", "https://x.example/base"),
             ("http://127.0.0.1:9000", "http://127.0.0.1:9000"),
         ] {
-            assert_eq!(text.parse::<AppUrl>().unwrap().requested("/p", "a=%20"), format!("{base}/p?a=%20"));
+            assert_eq!(
+                text.parse::<AppUrl>().unwrap().requested("/p", "a=%20"),
+                format!("{base}/p?a=%20")
+            );
         }
-        for bad in ["", "x.example", "ftp://x.example", "https://x.example/?a=1", "https://u@x.example", "https://x.example/#f"] {
+        for bad in [
+            "",
+            "x.example",
+            "ftp://x.example",
+            "https://x.example/?a=1",
+            "https://u@x.example",
+            "https://x.example/#f",
+        ] {
             assert!(bad.parse::<AppUrl>().is_err(), "{bad}");
         }
     }
@@ -164,7 +180,13 @@ mod tests {
 
     #[test]
     fn sids_survive_the_query() {
-        let url = "https://x.example".parse::<AppUrl>().unwrap().transcription_status("a b&c/+");
-        assert_eq!(query_value(url.split_once('?').unwrap().1, "call").as_deref(), Some("a b&c/+"));
+        let url = "https://x.example"
+            .parse::<AppUrl>()
+            .unwrap()
+            .transcription_status("a b&c/+");
+        assert_eq!(
+            query_value(url.split_once('?').unwrap().1, "call").as_deref(),
+            Some("a b&c/+")
+        );
     }
 }

@@ -25,10 +25,16 @@ impl InboundCall {
     pub fn read(form: &Form) -> Result<Self, Rejection> {
         Ok(Self {
             sid: form.require_sid("CallSid")?,
-            business: form.require("To")?.parse().map_err(|_| Rejection::Malformed { field: "To" })?,
+            business: form
+                .require("To")?
+                .parse()
+                .map_err(|_| Rejection::Malformed { field: "To" })?,
             customer: Party::of_call(&form.get("From").unwrap_or_default())
                 .map_err(|_| Rejection::Malformed { field: "From" })?,
-            status: form.get("CallStatus").and_then(|word| status::call(&word)).unwrap_or("ringing"),
+            status: form
+                .get("CallStatus")
+                .and_then(|word| status::call(&word))
+                .unwrap_or("ringing"),
         })
     }
 }
@@ -48,7 +54,10 @@ impl DialResult {
     /// # Errors
     /// [`Rejection::Malformed`] that names the first bad field.
     pub fn read(form: &Form) -> Result<Self, Rejection> {
-        Ok(Self { call_sid: form.require_sid("CallSid")?, status: form.require("DialCallStatus")?.chars().take(32).collect() })
+        Ok(Self {
+            call_sid: form.require_sid("CallSid")?,
+            status: form.require("DialCallStatus")?.chars().take(32).collect(),
+        })
     }
 
     /// Whether somebody talked with the caller (`answered` comes from conferences).
@@ -67,12 +76,21 @@ mod tests {
         let call = InboundCall::read(&form).unwrap();
         assert_eq!(call.customer.as_str(), "anonymous");
         let form = Form::parse(b"CallSid=C1&To=x").unwrap();
-        assert_eq!(InboundCall::read(&form).unwrap_err(), Rejection::Malformed { field: "To" });
+        assert_eq!(
+            InboundCall::read(&form).unwrap_err(),
+            Rejection::Malformed { field: "To" }
+        );
     }
 
     #[test]
     fn dialled() {
-        for (status, answered) in [("completed", true), ("answered", true), ("no-answer", false), ("busy", false), ("x", false)] {
+        for (status, answered) in [
+            ("completed", true),
+            ("answered", true),
+            ("no-answer", false),
+            ("busy", false),
+            ("x", false),
+        ] {
             let form = Form::parse(format!("CallSid=C1&DialCallStatus={status}").as_bytes()).unwrap();
             assert_eq!(DialResult::read(&form).unwrap().was_answered(), answered);
         }

@@ -7,14 +7,23 @@ use super::urls::AppUrl;
 const VOICEMAIL_SECONDS: u16 = 120;
 
 /// A greeting, then a recording. With nothing known it still takes the message.
-pub fn voicemail(greeting: Option<&str>, workspace_name: Option<&str>, call_sid: &str, urls: &AppUrl) -> Document {
+pub fn voicemail(
+    greeting: Option<&str>,
+    workspace_name: Option<&str>,
+    call_sid: &str,
+    urls: &AppUrl,
+) -> Document {
     let filled = |text: &&str| !text.trim().is_empty();
     let words = match (greeting.filter(filled), workspace_name.filter(filled)) {
         (Some(greeting), _) => greeting.to_owned(),
         (None, Some(name)) => {
-            format!("Thank you for calling {name}. We cannot take your call right now. Please leave a message after the tone.")
+            format!(
+                "Thank you for calling {name}. We cannot take your call right now. Please leave a message after the tone."
+            )
         }
-        (None, None) => "We cannot take your call right now. Please leave a message after the tone.".to_owned(),
+        (None, None) => {
+            "We cannot take your call right now. Please leave a message after the tone.".to_owned()
+        }
     };
     Document(vec![
         Verb::Say(words),

@@ -13,7 +13,10 @@ use crate::{
     fault::{Fault, Operation},
     ledger::{Exchange, Ledger, WebhookKind},
     messaging,
-    resource::{message::MessageKind, number::OwnedNumber},
+    resource::{
+        message::{MessageKind, MessageRecord},
+        number::OwnedNumber,
+    },
     server, signature,
     stock::StockNumber,
     voice::script::{CallScript, DialOutcome},
@@ -200,6 +203,22 @@ impl Simulator {
     /// A snapshot of everything.
     pub fn ledger(&self) -> Ledger {
         self.carrier.state().snapshot()
+    }
+
+    /// The messages that fit: a part of the ledger that costs no copy of the rest.
+    pub fn messages(&self, fits: impl Fn(&MessageRecord) -> bool) -> Vec<MessageRecord> {
+        let state = self.carrier.state();
+        state
+            .messages
+            .iter()
+            .filter(|message| fits(message))
+            .cloned()
+            .collect()
+    }
+
+    /// The numbers that the project owns now.
+    pub fn numbers(&self) -> Vec<OwnedNumber> {
+        self.carrier.state().numbers.clone()
     }
 
     /// The number, if the project owns it now.

@@ -27,8 +27,18 @@ impl Parts {
         let enforced = match settings.optional("WEBHOOK_SIGNATURES") {
             None | Some("required") => true,
             Some("off") if settings.app_url()?.is_loopback() => false,
-            Some("off") => return Err(ConfigError::malformed("WEBHOOK_SIGNATURES", "`off` is for a loopback APP_URL only")),
-            Some(_) => return Err(ConfigError::malformed("WEBHOOK_SIGNATURES", "it is `required` or `off`")),
+            Some("off") => {
+                return Err(ConfigError::malformed(
+                    "WEBHOOK_SIGNATURES",
+                    "`off` is for a loopback APP_URL only",
+                ));
+            }
+            Some(_) => {
+                return Err(ConfigError::malformed(
+                    "WEBHOOK_SIGNATURES",
+                    "it is `required` or `off`",
+                ));
+            }
         };
         Ok(Self {
             webhook: webhook.ok_or_else(|| ConfigError::malformed(NAME, "whsec_ and base64 are expected"))?,
@@ -56,7 +66,9 @@ impl Failure {
         match self {
             Self::TooLarge => Problem::new(413, "too_large", self.to_string()).to_response(),
             Self::Unsigned => Problem::new(401, "unauthorized", self.to_string()).to_response(),
-            Self::Malformed(malformed) => Problem::new(400, "bad_request", self.to_string()).with("field", malformed.0).to_response(),
+            Self::Malformed(malformed) => Problem::new(400, "bad_request", self.to_string())
+                .with("field", malformed.0)
+                .to_response(),
             Self::Queue(_) => Problem::new(503, "not_queued", "try again later").to_response(),
         }
     }
@@ -105,10 +117,16 @@ async fn receive(parts: &Parts, request: &RawRequest<'_>) -> Result<bool, Failur
     }
     let headers = standard_headers(request.headers);
     if parts.enforced {
-        parts.webhook.verify(request.body, &headers).map_err(|_| Failure::Unsigned)?;
+        parts
+            .webhook
+            .verify(request.body, &headers)
+            .map_err(|_| Failure::Unsigned)?;
     }
     let body: Value = serde_json::from_slice(request.body).map_err(|_| Malformed("body"))?;
-    let message_id = headers.get("webhook-id").and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty() && id.len() <= 200);
+    let message_id = headers
+        .get("webhook-id")
+        .and_then(|id| id.to_str().ok())
+        .filter(|id| !id.is_empty() && id.len() <= 200);
     let message_id = match message_id {
         Some(id) => id.to_owned(),
         None => format!("unsigned-{}", body["data"]["id"].as_str().unwrap_or("")),
@@ -126,8 +144,13 @@ async fn receive(parts: &Parts, request: &RawRequest<'_>) -> Result<bool, Failur
 fn standard_headers(headers: &HeaderMap) -> HeaderMap {
     let mut standard = HeaderMap::new();
     for name in ["id", "timestamp", "signature"] {
-        let value = headers.get(format!("webhook-{name}")).or_else(|| headers.get(format!("svix-{name}")));
-        if let (Some(value), Ok(key)) = (value, lambda_http::http::HeaderName::try_from(format!("webhook-{name}"))) {
+        let value = headers
+            .get(format!("webhook-{name}"))
+            .or_else(|| headers.get(format!("svix-{name}")));
+        if let (Some(value), Ok(key)) = (
+            value,
+            lambda_http::http::HeaderName::try_from(format!("webhook-{name}")),
+        ) {
             standard.insert(key, value.clone());
         }
     }

@@ -40,7 +40,10 @@ pub enum Error {
 
 fn describe(error: &tokio_postgres::Error) -> String {
     // a connection error's text names the host; a server's names the object: neither holds a row's values here
-    error.as_db_error().map_or_else(|| error.to_string(), |db| format!("{} {}", db.code().code(), db.message()))
+    error.as_db_error().map_or_else(
+        || error.to_string(),
+        |db| format!("{} {}", db.code().code(), db.message()),
+    )
 }
 
 /// The database to migrate: `MIGRATION_DATABASE_URL`, else `DATABASE_URL`.
@@ -55,11 +58,20 @@ impl Migrator {
     /// # Errors
     /// Missing or malformed.
     pub fn from_settings(settings: &Settings) -> Result<Self, ConfigError> {
-        let name = if settings.optional("MIGRATION_DATABASE_URL").is_some() { "MIGRATION_DATABASE_URL" } else { "DATABASE_URL" };
+        let name = if settings.optional("MIGRATION_DATABASE_URL").is_some() {
+            "MIGRATION_DATABASE_URL"
+        } else {
+            "DATABASE_URL"
+        };
         let url = DatabaseUrl::from_settings(settings, name)?;
         let mut config = url.config().clone();
-        config.application_name("ringspace-migrator").connect_timeout(Duration::from_secs(10));
-        Ok(Self { config, tls: url.tls() })
+        config
+            .application_name("ringspace-migrator")
+            .connect_timeout(Duration::from_secs(10));
+        Ok(Self {
+            config,
+            tls: url.tls(),
+        })
     }
 
     /// Runs what has not run, and says what did.
@@ -78,19 +90,32 @@ impl Migrator {
 
 async fn migrate(client: &mut Client) -> Result<Value, Error> {
     let locked = client.query_one("select pg_advisory_lock($1)", &[&LOCK]);
-    tokio::time::timeout(Duration::from_secs(LOCK_SECONDS_MAX), locked).await.map_err(|_| Error::Locked)??;
+    tokio::time::timeout(Duration::from_secs(LOCK_SECONDS_MAX), locked)
+        .await
+        .map_err(|_| Error::Locked)??;
     // the chain of causes says which migration and why
-    let report = embedded::migrations::runner().run_async(client).await.map_err(|error| {
-        let mut text = error.to_string();
-        let mut cause = std::error::Error::source(&error);
-        while let Some(next) = cause {
-            text = format!("{text}: {next}");
-            cause = next.source();
-        }
-        Error::Migration(text)
-    })?;
-    let applied: Vec<String> = report.applied_migrations().iter().map(ToString::to_string).collect();
-    let version = embedded::migrations::runner().get_migrations().iter().map(refinery::Migration::version).max();
+    let report = embedded::migrations::runner()
+        .run_async(client)
+        .await
+        .map_err(|error| {
+            let mut text = error.to_string();
+            let mut cause = std::error::Error::source(&error);
+            while let Some(next) = cause {
+                text = format!("{text}: {next}");
+                cause = next.source();
+            }
+            Error::Migration(text)
+        })?;
+    let applied: Vec<String> = report
+        .applied_migrations()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let version = embedded::migrations::runner()
+        .get_migrations()
+        .iter()
+        .map(refinery::Migration::version)
+        .max();
     tracing::info!(applied = applied.len(), version, "Migrations run");
     Ok(json!({ "applied": applied, "version": version }))
 }

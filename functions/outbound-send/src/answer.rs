@@ -53,12 +53,20 @@ impl Answer {
             "segments": sent.segments,
             "createdAt": sent.created_at.to_string(),
         });
-        Self { status: if sent.status == "unknown" { 202 } else { 201 }, body, retry_after_seconds: None }
+        Self {
+            status: if sent.status == "unknown" { 202 } else { 201 },
+            body,
+            retry_after_seconds: None,
+        }
     }
 
     /// A refusal.
     pub fn problem(problem: &Problem) -> Self {
-        Self { status: problem.status, body: problem.to_json(), retry_after_seconds: problem.retry_after_seconds }
+        Self {
+            status: problem.status,
+            body: problem.to_json(),
+            retry_after_seconds: problem.retry_after_seconds,
+        }
     }
 
     /// As stored with the key.
@@ -70,7 +78,9 @@ impl Answer {
     pub fn from_stored(stored: &Value) -> Self {
         let number = |name: &str| stored[name].as_u64();
         Self {
-            status: number("status").and_then(|status| u16::try_from(status).ok()).unwrap_or(500),
+            status: number("status")
+                .and_then(|status| u16::try_from(status).ok())
+                .unwrap_or(500),
             body: stored["body"].clone(),
             retry_after_seconds: number("retryAfter").and_then(|seconds| u32::try_from(seconds).ok()),
         }
@@ -78,13 +88,19 @@ impl Answer {
 
     /// The HTTP answer. `replayed`: this request sent nothing.
     pub fn to_response(&self, replayed: bool) -> Response<Body> {
-        let kind = if self.status < 400 { "application/json" } else { "application/problem+json" };
+        let kind = if self.status < 400 {
+            "application/json"
+        } else {
+            "application/problem+json"
+        };
         let mut response = answer(self.status, kind, self.body.to_string());
         if let Some(seconds) = self.retry_after_seconds {
             response.headers_mut().insert("retry-after", seconds.into());
         }
         if replayed {
-            response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+            response
+                .headers_mut()
+                .insert("idempotent-replayed", HeaderValue::from_static("true"));
         }
         response
     }
@@ -96,7 +112,11 @@ pub fn carrier_refused(error: &signalwire::Error) -> Problem {
         signalwire::Error::Refused { code, message, .. } => (code.as_str(), message.as_str()),
         other => (other.code().unwrap_or(""), ""),
     };
-    let message = if message.is_empty() { error.to_string() } else { message.to_owned() };
+    let message = if message.is_empty() {
+        error.to_string()
+    } else {
+        message.to_owned()
+    };
     let detail = format!("SignalWire did not take it: {message}");
     let mut problem = match error {
         signalwire::Error::RateLimited { retry_after_seconds } => {
@@ -114,7 +134,11 @@ pub fn carrier_refused(error: &signalwire::Error) -> Problem {
 pub fn refused(code: &str, detail: Option<String>) -> Problem {
     let (status, code, words) = match code {
         "unknown_workspace" => (404, "unknown_workspace", "there is no such workspace"),
-        "opted_out" => (409, "opted_out", "the customer has asked this number for no more messages; they may reply START to it"),
+        "opted_out" => (
+            409,
+            "opted_out",
+            "the customer has asked this number for no more messages; they may reply START to it",
+        ),
         "number_not_ready" => (409, "number_not_ready", "the number cannot text yet"),
         _ => (409, "no_number", "there is no usable number to send from"),
     };
@@ -127,18 +151,33 @@ mod tests {
 
     #[test]
     fn what_is_stored_comes_back() {
-        let limited = carrier_refused(&signalwire::Error::RateLimited { retry_after_seconds: Some(7) });
+        let limited = carrier_refused(&signalwire::Error::RateLimited {
+            retry_after_seconds: Some(7),
+        });
         let again = Answer::from_stored(&Answer::problem(&limited).to_stored()).to_response(true);
-        assert_eq!((again.status().as_u16(), &again.headers()["retry-after"]), (503, &HeaderValue::from_static("7")));
+        assert_eq!(
+            (again.status().as_u16(), &again.headers()["retry-after"]),
+            (503, &HeaderValue::from_static("7"))
+        );
         assert_eq!(again.headers()["idempotent-replayed"], "true");
         assert_eq!(again.headers()["content-type"], "application/problem+json");
     }
 
     #[test]
     fn refusals() {
-        let refusal = carrier_refused(&signalwire::Error::Refused { status: 400, code: "21211".into(), message: "bad To".into() });
-        assert_eq!((refusal.status, refusal.members["carrierCode"].as_str()), (502, Some("21211")));
-        assert_eq!(carrier_refused(&signalwire::Error::Unauthorized { status: 401 }).status, 502);
+        let refusal = carrier_refused(&signalwire::Error::Refused {
+            status: 400,
+            code: "21211".into(),
+            message: "bad To".into(),
+        });
+        assert_eq!(
+            (refusal.status, refusal.members["carrierCode"].as_str()),
+            (502, Some("21211"))
+        );
+        assert_eq!(
+            carrier_refused(&signalwire::Error::Unauthorized { status: 401 }).status,
+            502
+        );
         assert_eq!(refused("unknown_workspace", None).status, 404);
         assert_eq!(refused("opted_out", None).status, 409);
     }

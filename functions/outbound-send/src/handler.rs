@@ -33,7 +33,7 @@ impl Parts {
     fn from_settings(settings: &Settings) -> Result<Self, ConfigError> {
         Ok(Self {
             verifier: Arc::new(Verifier::from_settings(settings)?),
-            store: Store::from_settings(settings, Duration::from_secs(8))?,
+            store: Store::from_settings(settings, Duration::from_secs(8))?.patient(),
             carrier: Client::from_settings(settings)?,
             shared: settings.shared_numbers()?,
             countries: settings.allowed_countries()?,
@@ -67,7 +67,8 @@ impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         Self::Problem(match refusal {
             Refusal::KeysUnavailable => {
-                let mut problem = Problem::new(503, "auth_unavailable", "tokens cannot be verified right now");
+                let mut problem =
+                    Problem::new(503, "auth_unavailable", "tokens cannot be verified right now");
                 problem.retry_after_seconds = Some(5);
                 problem
             }
@@ -115,7 +116,10 @@ impl App {
         tracing::warn!(code = failure.code, status = failure.status, "{kind}");
         let mut response = failure.to_response();
         if failure.status == 401 {
-            response.headers_mut().insert("www-authenticate", lambda_http::http::HeaderValue::from_static("Bearer"));
+            response.headers_mut().insert(
+                "www-authenticate",
+                lambda_http::http::HeaderValue::from_static("Bearer"),
+            );
         }
         response
     }
@@ -144,13 +148,21 @@ impl App {
             )
             .into()),
             Begin::Running => {
-                let mut problem =
-                    Problem::new(409, "idempotency_conflict", "the first request with this Idempotency-Key still runs");
+                let mut problem = Problem::new(
+                    409,
+                    "idempotency_conflict",
+                    "the first request with this Idempotency-Key still runs",
+                );
                 problem.retry_after_seconds = Some(2);
                 Err(problem.into())
             }
             Begin::Replay(stored) => Ok(Answer::from_stored(&stored).to_response(true)),
-            Begin::Unsettled { message_id, from, conversation_id, created_at } => {
+            Begin::Unsettled {
+                message_id,
+                from,
+                conversation_id,
+                created_at,
+            } => {
                 let sent = Sent {
                     id: message_id,
                     conversation_id,
@@ -162,7 +174,11 @@ impl App {
                 };
                 Ok(Answer::message(request, &sent).to_response(true))
             }
-            Begin::Created { from, conversation_id, created_at } => {
+            Begin::Created {
+                from,
+                conversation_id,
+                created_at,
+            } => {
                 let mut carried = carry(&parts, request, id, &from).await;
                 if matches!(carried, Err(signalwire::Error::Unauthorized { .. }))
                     && let Some(renewed) = self.0.renewed(&parts).await
@@ -170,7 +186,12 @@ impl App {
                     parts = renewed; // refused means not sent: once more with the new token
                     carried = carry(&parts, request, id, &from).await;
                 }
-                let row = Row { id, conversation_id, from, created_at };
+                let row = Row {
+                    id,
+                    conversation_id,
+                    from,
+                    created_at,
+                };
                 Ok(self.finish(&parts, &asked, &row, carried).await)
             }
         }
@@ -195,16 +216,23 @@ impl App {
             status,
             segments,
         };
-        let code_and_words = carried.as_ref().err().map(|error| (error.code().map(str::to_owned), error.to_string()));
+        let code_and_words = carried
+            .as_ref()
+            .err()
+            .map(|error| (error.code().map(str::to_owned), error.to_string()));
         let (sid, status, segments, keep_key, answer) = match &carried {
             Ok(carried) => {
                 let segments = carried.segments.or_else(|| request.segments());
                 let answer = Answer::message(request, &sent(Some(&carried.sid), carried.status, segments));
                 (Some(carried.sid.as_str()), carried.status, segments, true, answer)
             }
-            Err(signalwire::Error::OutcomeUnknown(_)) => {
-                (None, "unknown", None, true, Answer::message(request, &sent(None, "unknown", request.segments())))
-            }
+            Err(signalwire::Error::OutcomeUnknown(_)) => (
+                None,
+                "unknown",
+                None,
+                true,
+                Answer::message(request, &sent(None, "unknown", request.segments())),
+            ),
             Err(error) => {
                 // not taken, and waiting helps: the same key may send later
                 let keep_key = !matches!(error, signalwire::Error::RateLimited { .. });
@@ -272,9 +300,18 @@ async fn ask(parts: &Parts, raw: &RawRequest<'_>) -> Result<Asked, Failure> {
     let key = match raw.headers.get("idempotency-key") {
         None => None,
         Some(value) => {
-            let text = value.to_str().ok().map(str::trim).filter(|key| (1..=255).contains(&key.len()));
+            let text = value
+                .to_str()
+                .ok()
+                .map(str::trim)
+                .filter(|key| (1..=255).contains(&key.len()));
             Some(text.map(str::to_owned).ok_or_else(|| {
-                Problem::new(400, "bad_request", "`Idempotency-Key` is 1 to 255 printable characters").with("field", "Idempotency-Key")
+                Problem::new(
+                    400,
+                    "bad_request",
+                    "`Idempotency-Key` is 1 to 255 printable characters",
+                )
+                .with("field", "Idempotency-Key")
             })?)
         }
     };
@@ -283,7 +320,11 @@ async fn ask(parts: &Parts, raw: &RawRequest<'_>) -> Result<Asked, Failure> {
         let why = "WhatsApp is not enabled here: SIGNALWIRE_WHATSAPP_NUMBER is not set";
         return Err(Problem::new(409, "whatsapp_not_enabled", why).into());
     }
-    Ok(Asked { request, organization: caller.organization, key })
+    Ok(Asked {
+        request,
+        organization: caller.organization,
+        key,
+    })
 }
 
 async fn begin(parts: &Parts, asked: &Asked, id: Uuid) -> Result<Begin, store::Error> {
@@ -302,7 +343,10 @@ async fn begin(parts: &Parts, asked: &Asked, id: Uuid) -> Result<Begin, store::E
         from: request.from.as_deref(),
         connect: request.connect.as_ref().map(common::domain::PhoneNumber::as_str),
     };
-    parts.store.begin_outbound(&message, &parts.shared, Timestamp::now()).await
+    parts
+        .store
+        .begin_outbound(&message, &parts.shared, Timestamp::now())
+        .await
 }
 
 struct Carried {
@@ -312,27 +356,64 @@ struct Carried {
 }
 
 /// The one request to the carrier.
-async fn carry(parts: &Parts, request: &SendRequest, id: Uuid, from: &str) -> Result<Carried, signalwire::Error> {
+async fn carry(
+    parts: &Parts,
+    request: &SendRequest,
+    id: Uuid,
+    from: &str,
+) -> Result<Carried, signalwire::Error> {
     let status_callback = &parts.urls.status_of(id);
     let to = request.to.as_str();
     let body = request.body.as_str();
     let accepted = match request.channel {
         Channel::Sms => {
-            let message = MessageRequest { from, to, body, media_urls: &request.media_urls, status_callback };
+            let message = MessageRequest {
+                from,
+                to,
+                body,
+                media_urls: &request.media_urls,
+                status_callback,
+            };
             parts.carrier.send_message(&message).await?
         }
         Channel::WhatsApp => {
             let media_url = request.media_urls.first().map(String::as_str);
-            parts.carrier.send_whatsapp(&WhatsAppRequest { from, to, body, media_url, status_callback }).await?
+            parts
+                .carrier
+                .send_whatsapp(&WhatsAppRequest {
+                    from,
+                    to,
+                    body,
+                    media_url,
+                    status_callback,
+                })
+                .await?
         }
         Channel::Call => {
             // A call that joins two people rings the agent first; its script then dials the customer.
             let first = request.connect.as_ref().unwrap_or(&request.to).as_str();
-            let call = CallRequest { from, to: first, url: &parts.urls.outbound_call(id), status_callback };
+            let call = CallRequest {
+                from,
+                to: first,
+                url: &parts.urls.outbound_call(id),
+                status_callback,
+            };
             let placed = parts.carrier.place_call(&call).await?;
-            return Ok(Carried { sid: placed.sid, status: status::call(&placed.status).unwrap_or("queued"), segments: None });
+            return Ok(Carried {
+                sid: placed.sid,
+                status: status::call(&placed.status).unwrap_or("queued"),
+                segments: None,
+            });
         }
     };
-    let segments = if request.channel == Channel::Sms { accepted.segments } else { None };
-    Ok(Carried { sid: accepted.sid, status: status::message(&accepted.status).unwrap_or("queued"), segments })
+    let segments = if request.channel == Channel::Sms {
+        accepted.segments
+    } else {
+        None
+    };
+    Ok(Carried {
+        sid: accepted.sid,
+        status: status::message(&accepted.status).unwrap_or("queued"),
+        segments,
+    })
 }

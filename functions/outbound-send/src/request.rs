@@ -8,7 +8,15 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-const FIELDS: [&str; 7] = ["channel", "to", "body", "workspaceId", "mediaUrls", "from", "connect"];
+const FIELDS: [&str; 7] = [
+    "channel",
+    "to",
+    "body",
+    "workspaceId",
+    "mediaUrls",
+    "from",
+    "connect",
+];
 
 /// FACTS 4
 const MEDIA_MAX: usize = 8;
@@ -66,12 +74,15 @@ impl SendRequest {
     pub fn read(body: &[u8], countries: &AllowedCountries) -> Result<Self, Problem> {
         let value: Value = serde_json::from_slice(body)
             .map_err(|_| Problem::new(400, "bad_request", "the body is not JSON").with("field", "body"))?;
-        let object = value
-            .as_object()
-            .ok_or_else(|| Problem::new(400, "bad_request", "the body is not a JSON object").with("field", "body"))?;
+        let object = value.as_object().ok_or_else(|| {
+            Problem::new(400, "bad_request", "the body is not a JSON object").with("field", "body")
+        })?;
         if let Some(unknown) = object.keys().find(|key| !FIELDS.contains(&key.as_str())) {
             let name: String = unknown.chars().take(64).collect();
-            let why = format!("`{name}` is not a field of this request; they are {}", FIELDS.join(", "));
+            let why = format!(
+                "`{name}` is not a field of this request; they are {}",
+                FIELDS.join(", ")
+            );
             return Err(Problem::new(400, "bad_request", why).with("field", name));
         }
         let channel = match required(object, "channel")? {
@@ -80,11 +91,15 @@ impl SendRequest {
             "call" => Channel::Call,
             _ => return Err(bad("channel", "is one of sms, whatsapp, call")),
         };
-        let workspace_id =
-            required(object, "workspaceId")?.parse().map_err(|_| bad("workspaceId", "is not a UUID"))?;
+        let workspace_id = required(object, "workspaceId")?
+            .parse()
+            .map_err(|_| bad("workspaceId", "is not a UUID"))?;
         let to = required(object, "to")?;
         let text = optional(object, "body")?.unwrap_or("").replace('\0', "\u{fffd}");
-        let from = optional(object, "from")?.map(str::trim).filter(|from| !from.is_empty()).map(str::to_owned);
+        let from = optional(object, "from")?
+            .map(str::trim)
+            .filter(|from| !from.is_empty())
+            .map(str::to_owned);
         if from.as_ref().is_some_and(|from| from.len() > 64) {
             return Err(bad("from", "is a number's id, its E.164 form or its type"));
         }
@@ -92,21 +107,38 @@ impl SendRequest {
         let media_urls = media(object)?;
         match channel {
             Channel::Call if !media_urls.is_empty() => return Err(bad("mediaUrls", "cannot go with a call")),
-            Channel::Sms | Channel::WhatsApp if connect.is_some() => return Err(bad("connect", "goes with a call only")),
-            Channel::WhatsApp if media_urls.len() > 1 => return Err(bad("mediaUrls", "may have one entry on WhatsApp")),
+            Channel::Sms | Channel::WhatsApp if connect.is_some() => {
+                return Err(bad("connect", "goes with a call only"));
+            }
+            Channel::WhatsApp if media_urls.len() > 1 => {
+                return Err(bad("mediaUrls", "may have one entry on WhatsApp"));
+            }
             _ => {}
         }
         let to = number("to", to, countries)?;
-        let connect = connect.map(|connect| number("connect", connect, countries)).transpose()?;
+        let connect = connect
+            .map(|connect| number("connect", connect, countries))
+            .transpose()?;
         if text.trim().is_empty() && media_urls.is_empty() && connect.is_none() {
-            return Err(Problem::new(422, "empty_body", "there is nothing to send: `body` is empty").with("field", "body"));
+            return Err(
+                Problem::new(422, "empty_body", "there is nothing to send: `body` is empty")
+                    .with("field", "body"),
+            );
         }
         let length = text.chars().count();
         if length > BODY_CHARS_MAX {
             let why = format!("`body` has {length} characters; {BODY_CHARS_MAX} are the most");
             return Err(Problem::new(422, "body_too_long", why).with("field", "body"));
         }
-        Ok(Self { channel, to, body: text, workspace_id, media_urls, from, connect })
+        Ok(Self {
+            channel,
+            to,
+            body: text,
+            workspace_id,
+            media_urls,
+            from,
+            connect,
+        })
     }
 
     /// What the carrier will charge for, where we can know.
@@ -116,7 +148,10 @@ impl SendRequest {
 
     /// Media as stored with the message.
     pub fn attachments(&self) -> Value {
-        self.media_urls.iter().map(|url| json!({ "url": url, "contentType": null })).collect()
+        self.media_urls
+            .iter()
+            .map(|url| json!({ "url": url, "contentType": null }))
+            .collect()
     }
 
     /// The same for two requests that ask for the same, however their JSON is written.
@@ -143,7 +178,10 @@ fn optional<'a>(object: &'a Map<String, Value>, field: &'static str) -> Result<O
 }
 
 fn required<'a>(object: &'a Map<String, Value>, field: &'static str) -> Result<&'a str, Problem> {
-    optional(object, field)?.map(str::trim).filter(|text| !text.is_empty()).ok_or_else(|| bad(field, "is missing"))
+    optional(object, field)?
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
+        .ok_or_else(|| bad(field, "is missing"))
 }
 
 fn media(object: &Map<String, Value>) -> Result<Vec<String>, Problem> {
@@ -160,13 +198,24 @@ fn media(object: &Map<String, Value>) -> Result<Vec<String>, Problem> {
         let url = url::Url::parse(text).ok()?;
         (matches!(url.scheme(), "http" | "https") && url.has_host()).then(|| text.to_owned())
     };
-    list.iter().map(|entry| read(entry).ok_or_else(|| bad("mediaUrls", "holds something that is not an http(s) URL"))).collect()
+    list.iter()
+        .map(|entry| {
+            read(entry).ok_or_else(|| bad("mediaUrls", "holds something that is not an http(s) URL"))
+        })
+        .collect()
 }
 
 fn number(field: &'static str, text: &str, countries: &AllowedCountries) -> Result<PhoneNumber, Problem> {
-    let problem = |code, why: String| Problem::new(422, code, format!("`{field}`: {why}")).with("field", field);
-    let plain: String = text.trim().chars().filter(|c| !matches!(c, ' ' | '-' | '(' | ')' | '.')).collect();
-    let number: PhoneNumber = plain.parse().map_err(|why| problem("invalid_number", format!("{why}")))?;
+    let problem =
+        |code, why: String| Problem::new(422, code, format!("`{field}`: {why}")).with("field", field);
+    let plain: String = text
+        .trim()
+        .chars()
+        .filter(|c| !matches!(c, ' ' | '-' | '(' | ')' | '.'))
+        .collect();
+    let number: PhoneNumber = plain
+        .parse()
+        .map_err(|why| problem("invalid_number", format!("{why}")))?;
     countries.check(&number).map_err(|refusal| {
         let code = match &refusal {
             Refusal::Invalid => "invalid_number",
@@ -199,11 +248,30 @@ mod tests {
     #[test]
     fn good_ones() {
         let request = read(GOOD).unwrap();
-        assert_eq!((request.channel, request.to.as_str(), request.segments()), (Channel::Sms, "+14155551234", Some(1)));
-        assert_eq!(with(&[("to", json!("+1 (415) 555-1234"))]).unwrap().hash(), request.hash());
+        assert_eq!(
+            (request.channel, request.to.as_str(), request.segments()),
+            (Channel::Sms, "+14155551234", Some(1))
+        );
+        assert_eq!(
+            with(&[("to", json!("+1 (415) 555-1234"))]).unwrap().hash(),
+            request.hash()
+        );
         assert_ne!(with(&[("body", json!("Hello!"))]).unwrap().hash(), request.hash());
-        assert!(with(&[("body", json!("")), ("mediaUrls", json!(["https://x.example/a.png"]))]).is_ok());
-        assert!(with(&[("channel", json!("call")), ("body", Value::Null), ("connect", json!("+14155550111"))]).is_ok());
+        assert!(
+            with(&[
+                ("body", json!("")),
+                ("mediaUrls", json!(["https://x.example/a.png"]))
+            ])
+            .is_ok()
+        );
+        assert!(
+            with(&[
+                ("channel", json!("call")),
+                ("body", Value::Null),
+                ("connect", json!("+14155550111"))
+            ])
+            .is_ok()
+        );
         assert!(with(&[("body", json!("a".repeat(1600)))]).is_ok());
     }
 
@@ -213,20 +281,65 @@ mod tests {
             (vec![("channel", json!("fax"))], 400, "bad_request", "channel"),
             (vec![("channel", json!(3))], 400, "bad_request", "channel"),
             (vec![("to", Value::Null)], 400, "bad_request", "to"),
-            (vec![("workspaceId", json!("x"))], 400, "bad_request", "workspaceId"),
+            (
+                vec![("workspaceId", json!("x"))],
+                400,
+                "bad_request",
+                "workspaceId",
+            ),
             (vec![("subject", json!("x"))], 400, "bad_request", "subject"),
             (vec![("mediaUrls", json!("x"))], 400, "bad_request", "mediaUrls"),
-            (vec![("mediaUrls", json!(["ftp://x"]))], 400, "bad_request", "mediaUrls"),
-            (vec![("mediaUrls", json!(vec!["https://x"; 9]))], 400, "bad_request", "mediaUrls"),
-            (vec![("connect", json!("+14155550111"))], 400, "bad_request", "connect"),
-            (vec![("channel", json!("call")), ("mediaUrls", json!(["https://x"]))], 400, "bad_request", "mediaUrls"),
+            (
+                vec![("mediaUrls", json!(["ftp://x"]))],
+                400,
+                "bad_request",
+                "mediaUrls",
+            ),
+            (
+                vec![("mediaUrls", json!(vec!["https://x"; 9]))],
+                400,
+                "bad_request",
+                "mediaUrls",
+            ),
+            (
+                vec![("connect", json!("+14155550111"))],
+                400,
+                "bad_request",
+                "connect",
+            ),
+            (
+                vec![("channel", json!("call")), ("mediaUrls", json!(["https://x"]))],
+                400,
+                "bad_request",
+                "mediaUrls",
+            ),
             (vec![("to", json!("4155551234"))], 422, "invalid_number", "to"),
             (vec![("to", json!("+1415555"))], 422, "invalid_number", "to"),
-            (vec![("to", json!("+442079460958"))], 422, "country_not_allowed", "to"),
-            (vec![("to", json!("+19005551234"))], 422, "destination_blocked", "to"),
-            (vec![("channel", json!("call")), ("connect", json!("+8816123456789"))], 422, "destination_blocked", "connect"),
+            (
+                vec![("to", json!("+442079460958"))],
+                422,
+                "country_not_allowed",
+                "to",
+            ),
+            (
+                vec![("to", json!("+19005551234"))],
+                422,
+                "destination_blocked",
+                "to",
+            ),
+            (
+                vec![("channel", json!("call")), ("connect", json!("+8816123456789"))],
+                422,
+                "destination_blocked",
+                "connect",
+            ),
             (vec![("body", json!("  \n"))], 422, "empty_body", "body"),
-            (vec![("body", json!("a".repeat(1601)))], 422, "body_too_long", "body"),
+            (
+                vec![("body", json!("a".repeat(1601)))],
+                422,
+                "body_too_long",
+                "body",
+            ),
         ] {
             let problem = with(&change).unwrap_err();
             assert_eq!((problem.status, problem.code), (status, code), "{change:?}");

@@ -36,7 +36,7 @@ impl Parts {
     /// Missing or malformed.
     pub fn from_settings(settings: &Settings) -> Result<Self, ConfigError> {
         Ok(Self {
-            store: Store::from_settings(settings, Duration::from_secs(10))?,
+            store: Store::from_settings(settings, Duration::from_secs(10))?.patient(),
             carrier: Client::from_settings(settings)?,
             urls: settings.app_url()?,
             default_area_code: settings.default_area_code()?,
@@ -69,7 +69,9 @@ impl From<store::Error> for Failure {
                 tracing::error!(%error, "Provisioning event could not be stored");
                 Self::Again
             }
-            error if error.code() == Some("RS404") => Self::Poison("what it names does not exist in this workspace".to_owned()),
+            error if error.code() == Some("RS404") => {
+                Self::Poison("what it names does not exist in this workspace".to_owned())
+            }
             error => Self::Poison(error.to_string()),
         }
     }
@@ -118,7 +120,10 @@ impl App {
         let parts = self.0.get().await;
         let mut result = work(&parts, body, self.0.is_fixed()).await;
         let mut parts_now = parts.clone();
-        if matches!(result, Err(Failure::StoreCredentials | Failure::CarrierCredentials)) {
+        if matches!(
+            result,
+            Err(Failure::StoreCredentials | Failure::CarrierCredentials)
+        ) {
             if let Some(renewed) = self.0.renewed(&parts).await {
                 parts_now = renewed;
             }
@@ -160,11 +165,15 @@ async fn work(parts: &Parts, body: &str, last_credentials: bool) -> Result<(), F
         }
         Kind::PhoneNumberRequested => parts.store.request_number(&event, tier, Uuid::now_v7()).await?,
         Kind::OrderRetryRequested => {
-            let order = event.order_id.ok_or_else(|| Failure::Poison("`orderId` is missing".to_owned()))?;
+            let order = event
+                .order_id
+                .ok_or_else(|| Failure::Poison("`orderId` is missing".to_owned()))?;
             parts.store.retry_order(order, tenant).await?
         }
         Kind::PhoneNumberReleaseRequested => {
-            let number = event.phone_number_id.ok_or_else(|| Failure::Poison("`phoneNumberId` is missing".to_owned()))?;
+            let number = event
+                .phone_number_id
+                .ok_or_else(|| Failure::Poison("`phoneNumberId` is missing".to_owned()))?;
             for due in parts.store.request_release(tenant, number).await? {
                 if release::run(parts, due).await? == Released::CredentialsRefused {
                     return Err(Failure::CarrierCredentials);

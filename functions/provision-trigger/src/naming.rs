@@ -7,7 +7,11 @@ const NAME_CHARS_MAX: usize = 150;
 
 /// Begins with the workspace's name and carries the order's id.
 pub fn friendly_name(workspace: &str, order: Uuid) -> String {
-    let name: String = workspace.chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
+    let name: String = workspace
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(NAME_CHARS_MAX)
+        .collect();
     format!("{} [order {order}]", name.trim_end())
 }
 

@@ -14,10 +14,14 @@ use crate::naming::{belongs_to, friendly_name};
 use crate::search;
 use common::signalwire::{Error as Carrier, OwnedNumber, Purchase};
 use common::store::{self, Chosen, Configured, Order};
+use std::time::Duration;
 use uuid::Uuid;
 
 /// Longer than the function may run (90 s), so that a lease ends only after its holder has.
 const LEASE_SECONDS: f64 = 120.0;
+
+/// A purchase that is asked for later than this into the lease might arrive after it has ended, when somebody else buys.
+const PURCHASE_BEGINS_MAX: Duration = Duration::from_secs(90);
 
 /// How many refused numbers one try puts up with.
 const REFUSALS_MAX: usize = 8;
@@ -44,7 +48,11 @@ pub enum Progress {
 enum Stop {
     Store(store::Error),
     Overtaken,
-    Later { reason: String, seconds: Option<u32>, forget_number: bool },
+    Later {
+        reason: String,
+        seconds: Option<u32>,
+        forget_number: bool,
+    },
     Person(String),
     Credentials,
 }
@@ -74,11 +82,23 @@ pub async fn run(parts: &Parts, id: Uuid, last_credentials: bool) -> Result<Prog
         Err(Stop::Store(error)) => Err(error),
         Err(Stop::Overtaken) => Ok(Progress::NotOurs),
         Err(Stop::Later { reason, .. }) if order.attempts >= ATTEMPTS_MAX => {
-            give_up(parts, &order, &format!("{reason}; {ATTEMPTS_MAX} tries failed. Retry the order once the cause is gone")).await
+            give_up(
+                parts,
+                &order,
+                &format!("{reason}; {ATTEMPTS_MAX} tries failed. Retry the order once the cause is gone"),
+            )
+            .await
         }
-        Err(Stop::Later { reason, seconds, forget_number }) => {
+        Err(Stop::Later {
+            reason,
+            seconds,
+            forget_number,
+        }) => {
             let wait = seconds.map_or_else(|| backoff(order.attempts), f64::from);
-            parts.store.save_order(&order, "retrying", Some(&reason), Some(wait), forget_number).await?;
+            parts
+                .store
+                .save_order(&order, "retrying", Some(&reason), Some(wait), forget_number)
+                .await?;
             tracing::warn!(
                 workspace.id = %order.workspace_id, order.id = %order.id, reason, again_in_seconds = wait,
                 "Failed to provision phone number"
@@ -87,7 +107,16 @@ pub async fn run(parts: &Parts, id: Uuid, last_credentials: bool) -> Result<Prog
         }
         Err(Stop::Person(reason)) => give_up(parts, &order, &reason).await,
         Err(Stop::Credentials) if !last_credentials => {
-            parts.store.save_order(&order, "retrying", Some("SignalWire refused our credentials"), Some(0.0), false).await?;
+            parts
+                .store
+                .save_order(
+                    &order,
+                    "retrying",
+                    Some("SignalWire refused our credentials"),
+                    Some(0.0),
+                    false,
+                )
+                .await?;
             Ok(Progress::CredentialsRefused)
         }
         Err(Stop::Credentials) => {
@@ -99,13 +128,17 @@ pub async fn run(parts: &Parts, id: Uuid, last_credentials: bool) -> Result<Prog
 }
 
 async fn give_up(parts: &Parts, order: &Order, reason: &str) -> Result<Progress, store::Error> {
-    parts.store.save_order(order, "needs_attention", Some(reason), None, false).await?;
+    parts
+        .store
+        .save_order(order, "needs_attention", Some(reason), None, false)
+        .await?;
     tracing::error!(workspace.id = %order.workspace_id, order.id = %order.id, reason, "Failed to provision phone number");
     Ok(Progress::NeedsAttention)
 }
 
 fn backoff(attempts: i32) -> f64 {
-    (30.0 * f64::from(2_i32.saturating_pow(u32::try_from(attempts.saturating_sub(1)).unwrap_or(0).min(12)))).min(3600.0)
+    (30.0 * f64::from(2_i32.saturating_pow(u32::try_from(attempts.saturating_sub(1)).unwrap_or(0).min(12))))
+        .min(3600.0)
 }
 
 async fn pursue(parts: &Parts, order: &Order) -> Result<String, Stop> {
@@ -126,7 +159,16 @@ async fn pursue(parts: &Parts, order: &Order) -> Result<String, Stop> {
         }
     }
     if !order.entitled {
-        parts.store.save_order(order, "canceled", Some("the workspace no longer has a plan with numbers"), None, true).await?;
+        parts
+            .store
+            .save_order(
+                order,
+                "canceled",
+                Some("the workspace no longer has a plan with numbers"),
+                None,
+                true,
+            )
+            .await?;
         return Err(Stop::Overtaken);
     }
     let code = order.area_code.as_deref().unwrap_or(&parts.default_area_code);
@@ -135,13 +177,21 @@ async fn pursue(parts: &Parts, order: &Order) -> Result<String, Stop> {
 }
 
 async fn search_and_buy(parts: &Parts, order: &Order, code: &str) -> Result<OwnedNumber, Stop> {
-    if !parts.store.save_order(order, "searching", None, None, true).await? {
+    if !parts
+        .store
+        .save_order(order, "searching", None, None, true)
+        .await?
+    {
         return Err(Stop::Overtaken);
     }
     let mut refused: Vec<String> = order.phone_number.iter().cloned().collect();
     let plan = search::plan(code);
     for step in &plan {
-        let found = parts.carrier.search_numbers(step).await.map_err(|error| later(&error, "the search for a number"))?;
+        let found = parts
+            .carrier
+            .search_numbers(step)
+            .await
+            .map_err(|error| later(&error, "the search for a number"))?;
         for candidate in search::candidates(step, found) {
             if refused.contains(&candidate) {
                 continue;
@@ -165,7 +215,10 @@ async fn search_and_buy(parts: &Parts, order: &Order, code: &str) -> Result<Owne
         }
     }
     let country = plan.first().map_or("US", |step| step.country);
-    parts.store.save_order(order, "searching", None, None, true).await?;
+    parts
+        .store
+        .save_order(order, "searching", None, None, true)
+        .await?;
     Err(Stop::Person(format!(
         "no number with voice and SMS is for sale in area code {code}, its region or anywhere in {country}; \
          set another preferred_area_code, or retry this order later"
@@ -189,15 +242,35 @@ async fn find_bought(parts: &Parts, order: &Order, number: &str) -> Result<Found
 
 /// Asks for one purchase. `None`: the number cannot be had, and it is certain that we did not buy it.
 async fn buy(parts: &Parts, order: &Order, number: &str) -> Result<Option<OwnedNumber>, Stop> {
+    if order.leased_at.elapsed() > PURCHASE_BEGINS_MAX {
+        return Err(Stop::Later {
+            reason: "the carrier took too long to find a number".to_owned(),
+            seconds: None,
+            forget_number: false,
+        });
+    }
     let name = friendly_name(&order.workspace_name, order.id);
-    let purchase = Purchase { phone_number: number, friendly_name: &name, urls: &parts.urls };
+    let purchase = Purchase {
+        phone_number: number,
+        friendly_name: &name,
+        urls: &parts.urls,
+    };
     match parts.carrier.buy_number(&purchase).await {
         Ok(owned) if owned.phone_number == number => Ok(Some(owned)),
-        Err(Carrier::Refused { code, .. }) if ["4001", "30002", "insufficient_balance"].contains(&code.as_str()) => {
-            parts.store.save_order(order, "searching", None, None, true).await?;
-            Err(Stop::Person("the SignalWire account has no balance: top it up, then retry this order".to_owned()))
+        Err(Carrier::Refused { code, .. })
+            if ["4001", "30002", "insufficient_balance"].contains(&code.as_str()) =>
+        {
+            parts
+                .store
+                .save_order(order, "searching", None, None, true)
+                .await?;
+            Err(Stop::Person(
+                "the SignalWire account has no balance: top it up, then retry this order".to_owned(),
+            ))
         }
-        Err(error @ (Carrier::Unauthorized { .. } | Carrier::RateLimited { .. })) => Err(later(&error, "the purchase")),
+        Err(error @ (Carrier::Unauthorized { .. } | Carrier::RateLimited { .. })) => {
+            Err(later(&error, "the purchase"))
+        }
         Ok(_) | Err(Carrier::Refused { .. } | Carrier::NotFound) => {
             // "already taken" may mean: taken by us, by a try whose answer was lost
             match find_bought(parts, order, number).await? {
@@ -215,9 +288,17 @@ async fn buy(parts: &Parts, order: &Order, number: &str) -> Result<Option<OwnedN
 
 async fn record(parts: &Parts, order: &Order, owned: &OwnedNumber) -> Result<String, Stop> {
     let name = friendly_name(&order.workspace_name, order.id);
-    let bought =
-        Configured { number: owned, friendly_name: &name, urls: &parts.urls, campaign: parts.campaign_id.is_some() };
-    match parts.store.record_purchase(order, Uuid::now_v7(), &bought).await? {
+    let bought = Configured {
+        number: owned,
+        friendly_name: &name,
+        urls: &parts.urls,
+        campaign: parts.campaign_id.is_some(),
+    };
+    match parts
+        .store
+        .record_purchase(order, Uuid::now_v7(), &bought)
+        .await?
+    {
         Some(row) => finish(parts, order, row, &owned.phone_number).await,
         None => Err(Stop::Overtaken),
     }
@@ -227,19 +308,33 @@ async fn record(parts: &Parts, order: &Order, owned: &OwnedNumber) -> Result<Str
 /// takes calls at once.
 async fn finish(parts: &Parts, order: &Order, row: Uuid, number: &str) -> Result<String, Stop> {
     if let Some(campaign) = &parts.campaign_id {
-        match parts.carrier.assign_to_campaign(campaign, number, &parts.urls.campaign_status()).await {
+        match parts
+            .carrier
+            .assign_to_campaign(campaign, number, &parts.urls.campaign_status())
+            .await
+        {
             Ok(assigned) => {
                 let reason = "the carrier is assigning the number to the messaging campaign";
-                parts.store.record_campaign_order(row, Some(&assigned.id), "pending", Some(reason)).await?;
+                parts
+                    .store
+                    .record_campaign_order(row, Some(&assigned.id), "pending", Some(reason))
+                    .await?;
             }
             Err(error) => {
                 let reason = format!("the number could not be put into the messaging campaign yet: {error}");
                 tracing::warn!(order.id = %order.id, %error, "Campaign assignment not accepted");
-                parts.store.record_campaign_order(row, None, "pending", Some(&reason)).await?;
+                parts
+                    .store
+                    .record_campaign_order(row, None, "pending", Some(&reason))
+                    .await?;
             }
         }
     }
-    if parts.store.save_order(order, "active", None, None, false).await? { Ok(number.to_owned()) } else { Err(Stop::Overtaken) }
+    if parts.store.save_order(order, "active", None, None, false).await? {
+        Ok(number.to_owned())
+    } else {
+        Err(Stop::Overtaken)
+    }
 }
 
 fn later(error: &Carrier, what: &str) -> Stop {
@@ -250,7 +345,11 @@ fn later(error: &Carrier, what: &str) -> Stop {
             seconds: retry_after_seconds.map(|seconds| seconds.clamp(1, 3600)),
             forget_number: false,
         },
-        _ => Stop::Later { reason: format!("{what}: {error}"), seconds: None, forget_number: false },
+        _ => Stop::Later {
+            reason: format!("{what}: {error}"),
+            seconds: None,
+            forget_number: false,
+        },
     }
 }
 
@@ -260,7 +359,10 @@ mod tests {
 
     #[test]
     fn waits_grow_to_an_hour() {
-        assert_eq!([1, 2, 3, 8, 100].map(backoff), [30.0, 60.0, 120.0, 3600.0, 3600.0]);
+        assert_eq!(
+            [1, 2, 3, 8, 100].map(backoff),
+            [30.0, 60.0, 120.0, 3600.0, 3600.0]
+        );
         assert_eq!(backoff(0), 30.0);
     }
 }

@@ -23,7 +23,9 @@ pub enum Released {
 /// # Errors
 /// When the database could not keep what came of it.
 pub async fn run(parts: &Parts, number: Uuid) -> Result<Released, store::Error> {
-    let Some(job) = parts.store.find_release(number).await? else { return Ok(Released::Nothing) };
+    let Some(job) = parts.store.find_release(number).await? else {
+        return Ok(Released::Nothing);
+    };
     let released = match &job.sid {
         Some(sid) => parts.carrier.release_number(sid).await,
         None => Ok(()),
@@ -36,8 +38,15 @@ pub async fn run(parts: &Parts, number: Uuid) -> Result<Released, store::Error> 
         }
         Err(Carrier::Unauthorized { .. }) => Ok(Released::CredentialsRefused),
         Err(error) => {
-            let wait = if matches!(error, Carrier::Refused { .. }) { 24.0 * 3600.0 } else { 300.0 };
-            parts.store.save_release(job.phone_number_id, Some(&error.to_string()), wait).await?;
+            let wait = if matches!(error, Carrier::Refused { .. }) {
+                24.0 * 3600.0
+            } else {
+                300.0
+            };
+            parts
+                .store
+                .save_release(job.phone_number_id, Some(&error.to_string()), wait)
+                .await?;
             tracing::warn!(phone_number.id = %job.phone_number_id, %error, again_in_seconds = wait, "Phone number not released yet");
             Ok(Released::NotYet)
         }

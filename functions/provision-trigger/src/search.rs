@@ -5,26 +5,48 @@ use common::signalwire::{AvailableNumber, Search};
 
 /// The code itself, then its region, then its country.
 pub fn plan(code: &str) -> Vec<Search<'_>> {
-    let (country, region) = area_code::region(code).map_or(("US", None), |(country, region)| (country, Some(region)));
-    let mut plan = vec![Search { country, area_code: Some(code), region: None }];
-    plan.extend(region.map(|region| Search { country, area_code: None, region: Some(region) }));
-    plan.push(Search { country, area_code: None, region: None });
+    let (country, region) =
+        area_code::region(code).map_or(("US", None), |(country, region)| (country, Some(region)));
+    let mut plan = vec![Search {
+        country,
+        area_code: Some(code),
+        region: None,
+    }];
+    plan.extend(region.map(|region| Search {
+        country,
+        area_code: None,
+        region: Some(region),
+    }));
+    plan.push(Search {
+        country,
+        area_code: None,
+        region: None,
+    });
     plan
 }
 
 /// The candidates of an answer, as the search meant them: filters that the carrier takes need not filter.
 pub fn candidates(search: &Search<'_>, found: Vec<AvailableNumber>) -> Vec<String> {
     let near = |number: &AvailableNumber| {
-        let code = number.phone_number.strip_prefix("+1").and_then(|rest| rest.get(..3)).unwrap_or("");
+        let code = number
+            .phone_number
+            .strip_prefix("+1")
+            .and_then(|rest| rest.get(..3))
+            .unwrap_or("");
         match (search.area_code, search.region) {
             (Some(wanted), _) => code == wanted,
             (None, Some(region)) => {
-                number.region.as_deref() == Some(region) || area_code::region(code).is_some_and(|(_, of_code)| of_code == region)
+                number.region.as_deref() == Some(region)
+                    || area_code::region(code).is_some_and(|(_, of_code)| of_code == region)
             }
             (None, None) => true,
         }
     };
-    found.into_iter().filter(|number| number.has_voice_and_sms() && near(number)).map(|number| number.phone_number).collect()
+    found
+        .into_iter()
+        .filter(|number| number.has_voice_and_sms() && near(number))
+        .map(|number| number.phone_number)
+        .collect()
 }
 
 #[cfg(test)]
@@ -52,7 +74,10 @@ mod tests {
             {"phone_number": "+12125550103", "region": "NY", "capabilities": {"voice": true, "SMS": true}}]"#;
         let steps = plan("405");
         assert_eq!(candidates(&steps[0], found(rows)), ["+14055550100"]);
-        assert_eq!(candidates(&steps[1], found(rows)), ["+14055550100", "+15395550102"]);
+        assert_eq!(
+            candidates(&steps[1], found(rows)),
+            ["+14055550100", "+15395550102"]
+        );
         assert_eq!(candidates(&steps[2], found(rows)).len(), 3);
     }
 }

@@ -8,7 +8,9 @@ const BATCH: i64 = 200;
 
 /// Follows what the campaign did with our numbers.
 pub async fn poll(parts: &Parts, run: &mut Run) {
-    let Some(campaign) = &parts.provisioning.campaign_id else { return };
+    let Some(campaign) = &parts.provisioning.campaign_id else {
+        return;
+    };
     let waiting = match parts.store().pending_readiness(BATCH).await {
         Ok(waiting) if waiting.is_empty() => return,
         Ok(waiting) => waiting,
@@ -23,7 +25,10 @@ pub async fn poll(parts: &Parts, run: &mut Run) {
         if !run.has_time() {
             return;
         }
-        let written = match assigned.iter().find(|assignment| assignment.phone_number == number) {
+        let written = match assigned
+            .iter()
+            .find(|assignment| assignment.phone_number == number)
+        {
             Some(assignment) => {
                 let (readiness, reason) = assignment.readiness();
                 if readiness != "pending" {
@@ -31,11 +36,17 @@ pub async fn poll(parts: &Parts, run: &mut Run) {
                 }
                 parts.store().record_readiness(&number, readiness, reason).await
             }
-            None if !asked => match carrier.assign_to_campaign(campaign, &number, &parts.provisioning.urls.campaign_status()).await {
+            None if !asked => match carrier
+                .assign_to_campaign(campaign, &number, &parts.provisioning.urls.campaign_status())
+                .await
+            {
                 Ok(order) => {
                     run.count("campaign_assignments_asked", 1);
                     let reason = "the carrier is assigning the number to the messaging campaign";
-                    parts.store().record_campaign_order(row, Some(&order.id), "pending", Some(reason)).await
+                    parts
+                        .store()
+                        .record_campaign_order(row, Some(&order.id), "pending", Some(reason))
+                        .await
                 }
                 Err(error) => {
                     run.problem("campaign", &error);

@@ -48,7 +48,11 @@ enum Schedule {
 
 impl Schedule {
     fn of(payload: &Value) -> Self {
-        let rules = payload["resources"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let rules = payload["resources"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str);
         for rule in rules {
             if rule.ends_with("-five-minutes") {
                 return Self::FiveMinutes;
@@ -96,7 +100,11 @@ impl App {
         let mut parts = self.0.get().await;
         match parts.store().begin_run(id, schedule.as_str()).await {
             Err(store::Error::Credentials(code)) => {
-                parts = self.0.renewed(&parts).await.ok_or(store::Error::Credentials(code))?;
+                parts = self
+                    .0
+                    .renewed(&parts)
+                    .await
+                    .ok_or(store::Error::Credentials(code))?;
                 parts.store().begin_run(id, schedule.as_str()).await?;
             }
             begun => begun?,
@@ -157,7 +165,9 @@ async fn releases(parts: &Parts, run: &mut Run) {
             Ok(Released::Done) => run.count("numbers_released", 1),
             Ok(Released::NotYet) => run.count("releases_waiting", 1),
             Ok(Released::Nothing) => {}
-            Ok(Released::CredentialsRefused) => return run.problem("releases", &"SignalWire refuses our credentials"),
+            Ok(Released::CredentialsRefused) => {
+                return run.problem("releases", &"SignalWire refuses our credentials");
+            }
             Err(error) => run.problem("releases", &error),
         }
     }

@@ -15,7 +15,9 @@ async fn main() -> ExitCode {
         }
     };
     let served = lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
-        app.handle(&event.payload).await.map_err(|error| Error::from(error.to_string()))
+        app.handle(&event.payload)
+            .await
+            .map_err(|error| Error::from(error.to_string()))
     }));
     match served.await {
         Ok(()) => ExitCode::SUCCESS,

@@ -63,12 +63,24 @@ impl From<Carrier> for Stop {
 }
 
 async fn settle(parts: &Parts, open: &OpenMessage) -> Result<bool, Stop> {
-    let Some(sid) = &open.sid else { return settle_unknown(parts, open).await };
+    let Some(sid) = &open.sid else {
+        return settle_unknown(parts, open).await;
+    };
     let found = match open.channel.as_str() {
-        "call" => parts.provisioning.carrier.find_call(sid).await.map(|call| call_report(open.id, &call)),
+        "call" => parts
+            .provisioning
+            .carrier
+            .find_call(sid)
+            .await
+            .map(|call| call_report(open.id, &call)),
         // WhatsApp lives in another API (FACTS 4); its callbacks are all that there is
         "whatsapp" => return Ok(false),
-        _ => parts.provisioning.carrier.find_message(sid).await.map(|message| message_report(open.id, &message)),
+        _ => parts
+            .provisioning
+            .carrier
+            .find_message(sid)
+            .await
+            .map(|message| message_report(open.id, &message)),
     };
     match found {
         Ok(report) => {
@@ -93,7 +105,12 @@ async fn settle_unknown(parts: &Parts, open: &OpenMessage) -> Result<bool, Stop>
     let carrier = &parts.provisioning.carrier;
     if open.channel == "call" {
         let first = open.connect.as_deref().unwrap_or(&open.recipient);
-        for call in carrier.calls_between(&open.sender, first).await?.iter().filter(|call| near(call.created())) {
+        for call in carrier
+            .calls_between(&open.sender, first)
+            .await?
+            .iter()
+            .filter(|call| near(call.created()))
+        {
             if parts.store().settle_unknown(open.id, &call.sid).await? {
                 parts.store().record_report(&call_report(open.id, call)).await?;
                 return Ok(true);
@@ -102,11 +119,16 @@ async fn settle_unknown(parts: &Parts, open: &OpenMessage) -> Result<bool, Stop>
     } else {
         let messages = carrier.messages_between(&open.sender, &open.recipient).await?;
         let same = |message: &&MessageRecord| {
-            !message.is_inbound() && near(message.created()) && message.body.as_deref().is_none_or(|body| body == open.body)
+            !message.is_inbound()
+                && near(message.created())
+                && message.body.as_deref().is_none_or(|body| body == open.body)
         };
         for message in messages.iter().filter(same) {
             if parts.store().settle_unknown(open.id, &message.sid).await? {
-                parts.store().record_report(&message_report(open.id, message)).await?;
+                parts
+                    .store()
+                    .record_report(&message_report(open.id, message))
+                    .await?;
                 return Ok(true);
             }
         }
@@ -120,7 +142,12 @@ async fn settle_unknown(parts: &Parts, open: &OpenMessage) -> Result<bool, Stop>
 }
 
 fn message_report(id: Uuid, message: &MessageRecord) -> Report {
-    Report { kind: ReportKind::Message, message_id: Some(id), sid: message.sid.clone(), fields: fields(message) }
+    Report {
+        kind: ReportKind::Message,
+        message_id: Some(id),
+        sid: message.sid.clone(),
+        fields: fields(message),
+    }
 }
 
 fn fields(message: &MessageRecord) -> Value {
@@ -147,13 +174,20 @@ fn call_report(id: Uuid, call: &CallRecord) -> Report {
 
 /// Reads the carrier's messages of the last two days beside ours.
 pub async fn compare(parts: &Parts, run: &mut Run) {
-    let day = (Timestamp::now() - Span::new().hours(48)).strftime("%Y-%m-%d").to_string();
+    let day = (Timestamp::now() - Span::new().hours(48))
+        .strftime("%Y-%m-%d")
+        .to_string();
     let mut next = None;
     for _ in 0..PAGES_MAX {
         if !run.has_time() {
             return run.problem("comparison", &"the time is up; the next run goes on");
         }
-        let page = match parts.provisioning.carrier.messages_after(&day, next.as_deref()).await {
+        let page = match parts
+            .provisioning
+            .carrier
+            .messages_after(&day, next.as_deref())
+            .await
+        {
             Ok(page) => page,
             Err(error) => return run.problem("comparison", &error),
         };
@@ -209,7 +243,10 @@ async fn store_missing(parts: &Parts, message: &MessageRecord) -> Result<bool, S
     };
     let shared = parts.shared.contain(&inbound.business);
     let at = message.created().unwrap_or_else(Timestamp::now);
-    let recorded = parts.store().record_inbound_message(Uuid::now_v7(), &inbound, shared, at).await?;
+    let recorded = parts
+        .store()
+        .record_inbound_message(Uuid::now_v7(), &inbound, shared, at)
+        .await?;
     tracing::warn!(message.sid = %inbound.sid, outcome = ?recorded.outcome, "Inbound message filled in: no webhook brought it");
     Ok(true)
 }

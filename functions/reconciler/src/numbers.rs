@@ -39,13 +39,24 @@ pub async fn compare(parts: &Parts, run: &mut Run) {
         Err(error) => return run.problem("numbers", &error),
     };
     for finding in &findings {
-        let done = if finding.is_ghost { ghost(parts, run, finding).await } else { orphan(parts, run, finding).await };
+        let done = if finding.is_ghost {
+            ghost(parts, run, finding).await
+        } else {
+            orphan(parts, run, finding).await
+        };
         if let Err(error) = done {
             run.problem("numbers", &error);
         }
     }
-    let orphans: Vec<&str> = findings.iter().filter(|f| !f.is_ghost).map(|f| f.phone_number.as_str()).collect();
-    for number in theirs.iter().filter(|number| !orphans.contains(&number.phone_number.as_str())) {
+    let orphans: Vec<&str> = findings
+        .iter()
+        .filter(|f| !f.is_ghost)
+        .map(|f| f.phone_number.as_str())
+        .collect();
+    for number in theirs
+        .iter()
+        .filter(|number| !orphans.contains(&number.phone_number.as_str()))
+    {
         if !run.has_time() {
             return;
         }
@@ -55,7 +66,9 @@ pub async fn compare(parts: &Parts, run: &mut Run) {
 
 /// Ours, but not on the carrier's list: asked for by its SID before it is believed.
 async fn ghost(parts: &Parts, run: &mut Run, finding: &NumberFinding) -> Result<(), store::Error> {
-    let (Some(row), Some(sid)) = (finding.phone_number_id, &finding.sid) else { return Ok(()) };
+    let (Some(row), Some(sid)) = (finding.phone_number_id, &finding.sid) else {
+        return Ok(());
+    };
     match parts.provisioning.carrier.owns_number(sid).await {
         Ok(false) => {
             parts.store().mark_ghost(row).await?;
@@ -71,7 +84,10 @@ async fn ghost(parts: &Parts, run: &mut Run, finding: &NumberFinding) -> Result<
 /// The carrier's, but not ours. One that carries an order of ours goes to that order, or back; any other one is none of our
 /// business: the project may have other uses.
 async fn orphan(parts: &Parts, run: &mut Run, finding: &NumberFinding) -> Result<(), store::Error> {
-    let is_shared = finding.phone_number.parse().is_ok_and(|number| parts.shared.contain(&number));
+    let is_shared = finding
+        .phone_number
+        .parse()
+        .is_ok_and(|number| parts.shared.contain(&number));
     let Some(order) = finding.friendly_name.as_deref().and_then(order_in) else {
         if !is_shared {
             run.count("numbers_not_ours", 1);
@@ -96,7 +112,10 @@ async fn orphan(parts: &Parts, run: &mut Run, finding: &NumberFinding) -> Result
             run.count("orphans_released", 1);
         }
         Err(error @ Carrier::Refused { .. }) => {
-            parts.store().keep_spare(&finding.phone_number, sid, Some(order), &error.to_string()).await?;
+            parts
+                .store()
+                .keep_spare(&finding.phone_number, sid, Some(order), &error.to_string())
+                .await?;
             run.count("spares_kept", 1);
         }
         Err(error) => run.problem("numbers", &error),
@@ -105,7 +124,13 @@ async fn orphan(parts: &Parts, run: &mut Run, finding: &NumberFinding) -> Result
 }
 
 fn order_in(friendly_name: &str) -> Option<Uuid> {
-    friendly_name.rsplit_once("[order ")?.1.split(']').next()?.parse().ok()
+    friendly_name
+        .rsplit_once("[order ")?
+        .1
+        .split(']')
+        .next()?
+        .parse()
+        .ok()
 }
 
 /// Somebody changed a number's webhooks in the dashboard: calls and messages would be lost.
@@ -113,7 +138,12 @@ async fn repair(parts: &Parts, run: &mut Run, number: &NumberRecord) {
     if number.is_configured_for(&parts.provisioning.urls) {
         return;
     }
-    match parts.provisioning.carrier.configure_number(&number.sid, &parts.provisioning.urls).await {
+    match parts
+        .provisioning
+        .carrier
+        .configure_number(&number.sid, &parts.provisioning.urls)
+        .await
+    {
         Ok(()) => run.count("webhooks_repaired", 1),
         Err(error) => run.problem("numbers", &error),
     }
@@ -126,7 +156,10 @@ mod tests {
     #[test]
     fn orders_in_names() {
         let id = Uuid::now_v7();
-        assert_eq!(order_in(&provision_trigger::naming::friendly_name("A [order x]", id)), Some(id));
+        assert_eq!(
+            order_in(&provision_trigger::naming::friendly_name("A [order x]", id)),
+            Some(id)
+        );
         for name in ["Acme", "Acme [order x]", "[order "] {
             assert_eq!(order_in(name), None);
         }

@@ -16,7 +16,11 @@ pub struct Run {
 impl Run {
     /// A run that begins now.
     pub fn begin() -> Self {
-        Self { ends: Instant::now() + RUN_MAX, counts: Map::new(), problems: Vec::new() }
+        Self {
+            ends: Instant::now() + RUN_MAX,
+            counts: Map::new(),
+            problems: Vec::new(),
+        }
     }
 
     /// Whether there is time for more.
@@ -53,7 +57,10 @@ mod tests {
         let mut run = Run::begin();
         run.count("orders", 2);
         run.count("orders", 1);
-        assert_eq!(run.report(), json!({ "counts": { "orders": 3 }, "problems": [], "complete": true }));
+        assert_eq!(
+            run.report(),
+            json!({ "counts": { "orders": 3 }, "problems": [], "complete": true })
+        );
         run.problem("numbers", &"away");
         assert_eq!(run.report()["problems"], json!(["numbers: away"]));
         assert_eq!(run.report()["complete"], false);

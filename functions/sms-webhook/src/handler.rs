@@ -24,7 +24,9 @@ impl App {
     /// # Errors
     /// A setting, by name.
     pub async fn start_with(settings: Settings) -> Result<Self, StartError> {
-        Live::start_with(settings, Receiver::from_settings).await.map(Self)
+        Live::start_with(settings, Receiver::from_settings)
+            .await
+            .map(Self)
     }
 
     /// Answers one webhook. A keyword that has to wait in the spool is not confirmed: what is acknowledged must bind at once.
@@ -34,8 +36,13 @@ impl App {
 }
 
 async fn record(receiver: &Receiver, arrival: Arrival<'_>) -> Result<Document, Failure> {
-    let Some(Hook::Message { whatsapp }) = arrival.hook else { return Err(Failure::NotFound) };
+    let Some(Hook::Message { whatsapp }) = arrival.hook else {
+        return Err(Failure::NotFound);
+    };
     let form = arrival.payload.into_form()?;
     let recorded = ingest::message(&receiver.store, &receiver.shared, &form, whatsapp, arrival.at).await?;
-    Ok(reply::to_keyword(recorded.reply.as_deref(), recorded.workspace_name.as_deref()))
+    Ok(reply::to_keyword(
+        recorded.reply.as_deref(),
+        recorded.workspace_name.as_deref(),
+    ))
 }

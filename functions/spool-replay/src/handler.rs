@@ -91,8 +91,11 @@ impl App {
 
 async fn replay(parts: &Parts, body: &str) -> Result<(), Stop> {
     let spooled = Spooled::read(body).map_err(Stop::Poison)?;
-    let hook = Hook::at(&spooled.path).ok_or_else(|| Stop::Poison("there is no webhook at its path".to_owned()))?;
-    let payload = spooled.payload().map_err(|rejection| Stop::Poison(rejection.to_string()))?;
+    let hook =
+        Hook::at(&spooled.path).ok_or_else(|| Stop::Poison("there is no webhook at its path".to_owned()))?;
+    let payload = spooled
+        .payload()
+        .map_err(|rejection| Stop::Poison(rejection.to_string()))?;
     let stored = ingest::later(
         &parts.store,
         &parts.shared,

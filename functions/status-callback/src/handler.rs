@@ -23,7 +23,9 @@ impl App {
     /// # Errors
     /// A setting, by name.
     pub async fn start_with(settings: Settings) -> Result<Self, StartError> {
-        Live::start_with(settings, Receiver::from_settings).await.map(Self)
+        Live::start_with(settings, Receiver::from_settings)
+            .await
+            .map(Self)
     }
 
     /// Answers one callback.

@@ -28,7 +28,9 @@ impl App {
     /// # Errors
     /// A setting, by name.
     pub async fn start_with(settings: Settings) -> Result<Self, StartError> {
-        Live::start_with(settings, Receiver::from_settings).await.map(Self)
+        Live::start_with(settings, Receiver::from_settings)
+            .await
+            .map(Self)
     }
 
     /// Answers one webhook.
@@ -50,7 +52,12 @@ async fn answer(receiver: &Receiver, arrival: Arrival<'_>) -> Result<Document, F
             Ok(if result.was_answered() {
                 Document(vec![Verb::Hangup])
             } else {
-                voicemail(outcome.greeting.as_deref(), outcome.workspace_name.as_deref(), &result.call_sid, urls)
+                voicemail(
+                    outcome.greeting.as_deref(),
+                    outcome.workspace_name.as_deref(),
+                    &result.call_sid,
+                    urls,
+                )
             })
         }
         Some(Hook::RecordingDone) => {
@@ -68,9 +75,13 @@ async fn answer(receiver: &Receiver, arrival: Arrival<'_>) -> Result<Document, F
 /// What a caller hears while the database is away: nobody knows whose number it is, but a message can be left. A call of ours has
 /// nothing to say then, and is not spooled either: it stores nothing.
 fn script_for_lost(urls: &AppUrl, arrival: &Arrival<'_>) -> Option<Document> {
-    let Payload::Form(form) = &arrival.payload else { return None };
+    let Payload::Form(form) = &arrival.payload else {
+        return None;
+    };
     match arrival.hook? {
-        Hook::Call => InboundCall::read(form).ok().map(|call| voicemail(None, None, &call.sid, urls)),
+        Hook::Call => InboundCall::read(form)
+            .ok()
+            .map(|call| voicemail(None, None, &call.sid, urls)),
         Hook::DialResult => DialResult::read(form).ok().map(|result| {
             if result.was_answered() {
                 Document(vec![Verb::Hangup])

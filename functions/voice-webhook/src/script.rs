@@ -14,7 +14,12 @@ pub fn answer(route: &CallRoute, call_sid: &str, business: &str, urls: &AppUrl) 
         return Document::default();
     }
     if route.forward_to.is_empty() {
-        return voicemail(route.greeting.as_deref(), route.workspace_name.as_deref(), call_sid, urls);
+        return voicemail(
+            route.greeting.as_deref(),
+            route.workspace_name.as_deref(),
+            call_sid,
+            urls,
+        );
     }
     Document(vec![Verb::Dial {
         numbers: route.forward_to.clone(),
@@ -65,22 +70,57 @@ mod tests {
 
     #[test]
     fn forwards_or_takes_a_message() {
-        let forwarded = CallRoute { forward_to: vec!["+14155550111".into()], ..route() };
+        let forwarded = CallRoute {
+            forward_to: vec!["+14155550111".into()],
+            ..route()
+        };
         let xml = answer(&forwarded, "CA1", "+14055551234", &urls()).to_xml();
-        assert!(xml.starts_with(r#"<Response><Dial callerId="+14055551234""#) && xml.contains("<Number>+14155550111</Number>"), "{xml}");
+        assert!(
+            xml.starts_with(r#"<Response><Dial callerId="+14055551234""#)
+                && xml.contains("<Number>+14155550111</Number>"),
+            "{xml}"
+        );
         let xml = answer(&route(), "CA1", "+14055551234", &urls()).to_xml();
-        assert!(xml.contains("A &amp; Co") && xml.contains("<Record ") && xml.contains("call=CA1"), "{xml}");
-        let greeted = CallRoute { greeting: Some("Hello".into()), ..route() };
-        assert!(answer(&greeted, "CA1", "+14055551234", &urls()).to_xml().contains("<Say>Hello</Say>"));
-        let nobody = CallRoute { outcome: Outcome::Unrouted, ..route() };
-        assert_eq!(answer(&nobody, "CA1", "+14055551234", &urls()), Document::default());
+        assert!(
+            xml.contains("A &amp; Co") && xml.contains("<Record ") && xml.contains("call=CA1"),
+            "{xml}"
+        );
+        let greeted = CallRoute {
+            greeting: Some("Hello".into()),
+            ..route()
+        };
+        assert!(
+            answer(&greeted, "CA1", "+14055551234", &urls())
+                .to_xml()
+                .contains("<Say>Hello</Say>")
+        );
+        let nobody = CallRoute {
+            outcome: Outcome::Unrouted,
+            ..route()
+        };
+        assert_eq!(
+            answer(&nobody, "CA1", "+14055551234", &urls()),
+            Document::default()
+        );
     }
 
     #[test]
     fn speaks_or_joins() {
-        let script = CallScript { body: "<b>".into(), connect: None, from: "+14055551234".into(), to: "+14155551234".into() };
-        assert_eq!(outbound(&script).to_xml(), "<Response><Say>&lt;b&gt;</Say><Hangup/></Response>");
-        let joined = CallScript { body: String::new(), connect: Some("+14155550111".into()), ..script };
+        let script = CallScript {
+            body: "<b>".into(),
+            connect: None,
+            from: "+14055551234".into(),
+            to: "+14155551234".into(),
+        };
+        assert_eq!(
+            outbound(&script).to_xml(),
+            "<Response><Say>&lt;b&gt;</Say><Hangup/></Response>"
+        );
+        let joined = CallScript {
+            body: String::new(),
+            connect: Some("+14155550111".into()),
+            ..script
+        };
         assert_eq!(
             outbound(&joined).to_xml(),
             r#"<Response><Dial callerId="+14055551234" timeout="30"><Number>+14155551234</Number></Dial></Response>"#

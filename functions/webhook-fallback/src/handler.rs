@@ -21,7 +21,10 @@ struct Parts {
 impl Parts {
     fn from_settings(settings: &Settings) -> Result<Self, ConfigError> {
         let spool = Spool::from_settings(settings)?.ok_or(ConfigError::Missing("SPOOL_QUEUE_URL"))?;
-        Ok(Self { gate: Gate::from_settings(settings)?, spool })
+        Ok(Self {
+            gate: Gate::from_settings(settings)?,
+            spool,
+        })
     }
 }
 
@@ -93,7 +96,10 @@ async fn keep(parts: &Parts, raw: &RawRequest<'_>) -> Result<Document, Failure> 
         Some("/fallback/voice") => voice(parts, &form)?,
         _ => return Err(Failure::NotFound),
     };
-    parts.spool.keep(&Spooled::of(raw, &format!("{BASE}{path}"), Timestamp::now())).await?;
+    parts
+        .spool
+        .keep(&Spooled::of(raw, &format!("{BASE}{path}"), Timestamp::now()))
+        .await?;
     tracing::warn!(path, "Fallback webhook spooled");
     Ok(document)
 }
