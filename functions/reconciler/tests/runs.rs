@@ -1,4 +1,5 @@
 //! Runs against real Postgres and the simulated carrier.
+#![allow(clippy::unwrap_used, reason = "a test may stop where it is")]
 
 use devstack::fixture::{Fixture, PLATFORM_NUMBER};
 use reconciler::App;
@@ -29,7 +30,11 @@ impl Desk {
         let workspace = fixture.workspace("Acme", "professional", "org_1").await;
         fixture.number(workspace, NUMBER, "primary").await;
         let app = App::start_with(fixture.settings()).await.unwrap();
-        Self { fixture, app, workspace }
+        Self {
+            fixture,
+            app,
+            workspace,
+        }
     }
 
     async fn run(&self) -> Value {
@@ -42,18 +47,46 @@ impl Desk {
     async fn outbound(&self, sid: Option<&str>, status: &str, body: &str, seconds_ago: f64) -> Uuid {
         let thread = "insert into conversations (workspace_id, channel, business_phone, customer_phone) values ($1, 'sms', $2, $3)
                       on conflict (workspace_id, business_phone, customer_phone, channel) do update set updated_at = now() returning id";
-        let thread: Uuid = self.fixture.sql.query_one(thread, &[&self.workspace, &NUMBER, &CUSTOMER]).await.unwrap().get(0);
+        let thread: Uuid = self
+            .fixture
+            .sql
+            .query_one(thread, &[&self.workspace, &NUMBER, &CUSTOMER])
+            .await
+            .unwrap()
+            .get(0);
         let insert = "insert into conversation_messages
             (workspace_id, conversation_id, direction, body, sender_phone, recipient_phone, external_id, status, created_at)
             values ($1, $2, 'outbound', $3, $4, $5, $6, $7, now() - make_interval(secs => $8)) returning id";
-        let row = self.fixture.sql.query_one(insert, &[&self.workspace, &thread, &body, &NUMBER, &CUSTOMER, &sid, &status, &seconds_ago]).await;
+        let row = self
+            .fixture
+            .sql
+            .query_one(
+                insert,
+                &[
+                    &self.workspace,
+                    &thread,
+                    &body,
+                    &NUMBER,
+                    &CUSTOMER,
+                    &sid,
+                    &status,
+                    &seconds_ago,
+                ],
+            )
+            .await;
         row.unwrap().get(0)
     }
 
     /// A message at the carrier, sent as outbound-send would.
     async fn carried(&self, body: &str) -> String {
         let client = common::signalwire::Client::from_settings(&self.fixture.settings()).unwrap();
-        let request = common::signalwire::MessageRequest { from: NUMBER, to: CUSTOMER, body, media_urls: &[], status_callback: "http://127.0.0.1:9/lost" };
+        let request = common::signalwire::MessageRequest {
+            from: NUMBER,
+            to: CUSTOMER,
+            body,
+            media_urls: &[],
+            status_callback: "http://127.0.0.1:9/lost",
+        };
         let sid = client.send_message(&request).await.unwrap().sid;
         self.fixture.simulator.settle().await;
         sid
@@ -67,8 +100,14 @@ async fn statuses_prices_and_segments_that_no_callback_brought() {
     let id = desk.outbound(Some(&sid), "queued", "Hello", 1.0).await;
     for _ in 0..2 {
         desk.run().await;
-        let row = desk.fixture.row(&format!("conversation_messages where id = '{id}'")).await;
-        assert_eq!((&row["status"], &row["segments"]), (&"delivered".into(), &1.into()));
+        let row = desk
+            .fixture
+            .row(&format!("conversation_messages where id = '{id}'"))
+            .await;
+        assert_eq!(
+            (&row["status"], &row["segments"]),
+            (&"delivered".into(), &1.into())
+        );
         assert!(row["price"].is_number(), "{row}");
     }
 }
@@ -85,10 +124,16 @@ async fn a_lost_answer_is_settled_and_nothing_is_sent_again() {
         desk.run().await;
         let row = |id: Uuid| format!("conversation_messages where id = '{id}'");
         let settled = desk.fixture.row(&row(found)).await;
-        assert_eq!((&settled["external_id"], &settled["status"]), (&json!(sid), &"delivered".into()));
+        assert_eq!(
+            (&settled["external_id"], &settled["status"]),
+            (&json!(sid), &"delivered".into())
+        );
         assert_eq!(desk.fixture.row(&row(young)).await["status"], "unknown");
         let failed = desk.fixture.row(&row(never)).await;
-        assert_eq!((&failed["status"], &failed["external_id"]), (&"failed".into(), &Value::Null));
+        assert_eq!(
+            (&failed["status"], &failed["external_id"]),
+            (&"failed".into(), &Value::Null)
+        );
     }
     assert_eq!(desk.fixture.simulator.ledger().messages.len(), sent);
 }
@@ -97,11 +142,21 @@ async fn a_lost_answer_is_settled_and_nothing_is_sent_again() {
 async fn two_equal_messages_get_a_sid_each() {
     let desk = Desk::open().await;
     let sids = [desk.carried("Same").await, desk.carried("Same").await];
-    let ids = [desk.outbound(None, "unknown", "Same", 5.0).await, desk.outbound(None, "unknown", "Same", 5.0).await];
+    let ids = [
+        desk.outbound(None, "unknown", "Same", 5.0).await,
+        desk.outbound(None, "unknown", "Same", 5.0).await,
+    ];
     desk.run().await;
     let mut found = Vec::new();
     for id in ids {
-        found.push(desk.fixture.row(&format!("conversation_messages where id = '{id}'")).await["external_id"].as_str().unwrap().to_owned());
+        found.push(
+            desk.fixture
+                .row(&format!("conversation_messages where id = '{id}'"))
+                .await["external_id"]
+                .as_str()
+                .unwrap()
+                .to_owned(),
+        );
     }
     found.sort();
     let mut expected = sids.to_vec();
@@ -112,18 +167,58 @@ async fn two_equal_messages_get_a_sid_each() {
 #[tokio::test]
 async fn inbound_messages_that_no_webhook_brought() {
     let desk = Desk::open().await;
-    let missed = desk.fixture.simulator.inbound_sms(CUSTOMER, NUMBER, "Anybody there?").await;
-    let picture = desk.fixture.simulator.inbound_mms(CUSTOMER, NUMBER, "", &[("https://media.example/a.png", "image/png")]).await;
-    let stop = desk.fixture.simulator.inbound_sms("+14155559999", NUMBER, "stop").await;
-    desk.fixture.simulator.inbound_sms(CUSTOMER, PLATFORM_NUMBER, "Who are you?").await;
+    let missed = desk
+        .fixture
+        .simulator
+        .inbound_sms(CUSTOMER, NUMBER, "Anybody there?")
+        .await;
+    let picture = desk
+        .fixture
+        .simulator
+        .inbound_mms(
+            CUSTOMER,
+            NUMBER,
+            "",
+            &[("https://media.example/a.png", "image/png")],
+        )
+        .await;
+    let stop = desk
+        .fixture
+        .simulator
+        .inbound_sms("+14155559999", NUMBER, "stop")
+        .await;
+    desk.fixture
+        .simulator
+        .inbound_sms(CUSTOMER, PLATFORM_NUMBER, "Who are you?")
+        .await;
     for _ in 0..2 {
         desk.run().await;
-        let row = desk.fixture.row(&format!("conversation_messages where external_id = '{}'", missed.sid)).await;
-        assert_eq!((&row["body"], &row["status"], &row["direction"]), (&"Anybody there?".into(), &"received".into(), &"inbound".into()));
-        let row = desk.fixture.row(&format!("conversation_messages where external_id = '{}'", picture.sid)).await;
+        let row = desk
+            .fixture
+            .row(&format!(
+                "conversation_messages where external_id = '{}'",
+                missed.sid
+            ))
+            .await;
+        assert_eq!(
+            (&row["body"], &row["status"], &row["direction"]),
+            (&"Anybody there?".into(), &"received".into(), &"inbound".into())
+        );
+        let row = desk
+            .fixture
+            .row(&format!(
+                "conversation_messages where external_id = '{}'",
+                picture.sid
+            ))
+            .await;
         assert_eq!(row["attachments"].as_array().unwrap().len(), 1, "{row}");
         assert_eq!(desk.fixture.row("opt_outs").await["message_sid"], stop.sid);
-        assert_eq!(desk.fixture.row("conversations where customer_phone = '+14155551234'").await["unread_count"], 2);
+        assert_eq!(
+            desk.fixture
+                .row("conversations where customer_phone = '+14155551234'")
+                .await["unread_count"],
+            2
+        );
         assert_eq!(desk.fixture.count("unrouted_messages").await, 1);
         assert_eq!(desk.fixture.count("conversation_messages").await, 3);
     }
@@ -132,13 +227,31 @@ async fn inbound_messages_that_no_webhook_brought() {
 #[tokio::test]
 async fn calls_without_an_end() {
     let desk = Desk::open().await;
-    let call = desk.fixture.simulator.inbound_call(CUSTOMER, NUMBER, CallScript::answered(30)).await;
+    let call = desk
+        .fixture
+        .simulator
+        .inbound_call(CUSTOMER, NUMBER, CallScript::answered(30))
+        .await;
     let id = desk.outbound(Some(&call.sid), "in-progress", "", 60.0).await;
-    desk.fixture.sql.execute("update conversations set channel = 'call'", &[]).await.unwrap();
-    desk.fixture.sql.execute("update conversation_messages set direction = 'inbound'", &[]).await.unwrap();
+    desk.fixture
+        .sql
+        .execute("update conversations set channel = 'call'", &[])
+        .await
+        .unwrap();
+    desk.fixture
+        .sql
+        .execute("update conversation_messages set direction = 'inbound'", &[])
+        .await
+        .unwrap();
     desk.run().await;
-    let row = desk.fixture.row(&format!("conversation_messages where id = '{id}'")).await;
-    assert!(["completed", "failed", "no-answer"].contains(&row["status"].as_str().unwrap()), "{row}");
+    let row = desk
+        .fixture
+        .row(&format!("conversation_messages where id = '{id}'"))
+        .await;
+    assert!(
+        ["completed", "failed", "no-answer"].contains(&row["status"].as_str().unwrap()),
+        "{row}"
+    );
 }
 
 #[tokio::test]
@@ -147,10 +260,25 @@ async fn orders_whose_time_has_come_or_whose_worker_is_gone() {
     let waiting = desk.fixture.workspace("Beta", "professional", "org_2").await;
     let insert = "insert into provisioning_orders (id, workspace_id, origin, state, next_attempt_at, area_code) values ($1, $2, 'plan', $3, now() + $4 * interval '1 second', '405')";
     let order = Uuid::now_v7();
-    desk.fixture.sql.execute(insert, &[&order, &waiting, &"retrying", &3600.0]).await.unwrap();
+    desk.fixture
+        .sql
+        .execute(insert, &[&order, &waiting, &"retrying", &3600.0])
+        .await
+        .unwrap();
     desk.run().await;
-    assert_eq!(desk.fixture.row("provisioning_orders").await["state"], "retrying", "not due yet");
-    desk.fixture.sql.execute("update provisioning_orders set state = 'searching', leased_until = now() - interval '1 second'", &[]).await.unwrap();
+    assert_eq!(
+        desk.fixture.row("provisioning_orders").await["state"],
+        "retrying",
+        "not due yet"
+    );
+    desk.fixture
+        .sql
+        .execute(
+            "update provisioning_orders set state = 'searching', leased_until = now() - interval '1 second'",
+            &[],
+        )
+        .await
+        .unwrap();
     for _ in 0..2 {
         desk.run().await;
         assert_eq!(desk.fixture.row("provisioning_orders").await["state"], "active");
@@ -163,17 +291,34 @@ async fn releases_that_are_due_are_patient() {
     let desk = Desk::open().await;
     let second = desk.fixture.workspace("Beta", "professional", "org_2").await;
     let insert = "insert into provisioning_orders (id, workspace_id, origin, area_code) values ($1, $2, 'plan', '405')";
-    desk.fixture.sql.execute(insert, &[&Uuid::now_v7(), &second]).await.unwrap();
+    desk.fixture
+        .sql
+        .execute(insert, &[&Uuid::now_v7(), &second])
+        .await
+        .unwrap();
     desk.run().await;
-    desk.fixture.sql.execute("select suspend_numbers($1, 0)", &[&second]).await.unwrap();
+    desk.fixture
+        .sql
+        .execute("select suspend_numbers($1, 0)", &[&second])
+        .await
+        .unwrap();
     let number = format!("workspace_phone_numbers where workspace_id = '{second}'");
     for _ in 0..2 {
         desk.run().await;
         assert_eq!(desk.fixture.row(&number).await["status"], "suspended");
     }
-    assert!(desk.fixture.row("phone_number_releases").await["last_error"].as_str().unwrap().contains("22121"));
+    assert!(
+        desk.fixture.row("phone_number_releases").await["last_error"]
+            .as_str()
+            .unwrap()
+            .contains("22121")
+    );
     desk.fixture.simulator.advance(Duration::from_secs(15 * 86_400));
-    desk.fixture.sql.execute("update phone_number_releases set next_attempt_at = now()", &[]).await.unwrap();
+    desk.fixture
+        .sql
+        .execute("update phone_number_releases set next_attempt_at = now()", &[])
+        .await
+        .unwrap();
     for _ in 0..2 {
         desk.run().await;
         assert_eq!(desk.fixture.row(&number).await["status"], "released");
@@ -193,16 +338,31 @@ async fn orphans_ghosts_and_drift() {
     let second = desk.fixture.workspace("Beta", "professional", "org_2").await;
     let order = Uuid::now_v7();
     let insert = "insert into provisioning_orders (id, workspace_id, origin, state, reason) values ($1, $2, 'plan', 'needs_attention', 'gave up')";
-    desk.fixture.sql.execute(insert, &[&order, &second]).await.unwrap();
+    desk.fixture
+        .sql
+        .execute(insert, &[&order, &second])
+        .await
+        .unwrap();
     buy(&desk, "+14055550155", &format!("Beta [order {order}]")).await;
     let report = desk.run().await;
     assert_eq!(report["counts"]["orphans_adopted"], 1, "{report}");
-    let row = desk.fixture.row(&format!("workspace_phone_numbers where workspace_id = '{second}'")).await;
-    assert_eq!((&row["phone_number"], &row["status"]), (&"+14055550155".into(), &"active".into()));
+    let row = desk
+        .fixture
+        .row(&format!(
+            "workspace_phone_numbers where workspace_id = '{second}'"
+        ))
+        .await;
+    assert_eq!(
+        (&row["phone_number"], &row["status"]),
+        (&"+14055550155".into(), &"active".into())
+    );
     // an orphan whose order has a number already: given back as soon as the carrier allows
     buy(&desk, "+14055550156", &format!("Beta [order {order}]")).await;
     assert_eq!(desk.run().await["counts"]["spares_kept"], 1);
-    assert_eq!(desk.fixture.row("spare_numbers").await["phone_number"], "+14055550156");
+    assert_eq!(
+        desk.fixture.row("spare_numbers").await["phone_number"],
+        "+14055550156"
+    );
     simulator.advance(Duration::from_secs(15 * 86_400));
     assert_eq!(desk.run().await["counts"]["orphans_released"], 1);
     assert!(desk.fixture.row("spare_numbers").await["released_at"].is_string());
@@ -213,7 +373,12 @@ async fn orphans_ghosts_and_drift() {
     // a ghost
     desk.fixture.sql.execute("insert into workspace_phone_numbers (workspace_id, phone_number, phone_number_sid, number_type, created_at) values ($1, '+14055550188', 'gone', 'sales', now() - interval '1 day')", &[&desk.workspace]).await.unwrap();
     assert_eq!(desk.run().await["counts"]["ghosts_marked"], 1);
-    assert_eq!(desk.fixture.row("workspace_phone_numbers where phone_number = '+14055550188'").await["status"], "released");
+    assert_eq!(
+        desk.fixture
+            .row("workspace_phone_numbers where phone_number = '+14055550188'")
+            .await["status"],
+        "released"
+    );
 }
 
 /// A purchase that nobody recorded.
@@ -223,14 +388,20 @@ async fn buy(desk: &Desk, number: &str, friendly_name: &str) {
     let mut stock = desk.fixture.simulator.stock();
     stock.push(simulator::StockNumber::local(number, "OK"));
     desk.fixture.simulator.set_stock(stock);
-    let purchase = common::signalwire::Purchase { phone_number: number, friendly_name, urls: &urls };
+    let purchase = common::signalwire::Purchase {
+        phone_number: number,
+        friendly_name,
+        urls: &urls,
+    };
     client.buy_number(&purchase).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_carrier_that_is_away_is_a_problem_and_not_an_end() {
     let desk = Desk::open().await;
-    desk.fixture.simulator.fail_always(Operation::Any, Fault::Close { when: When::Before });
+    desk.fixture
+        .simulator
+        .fail_always(Operation::Any, Fault::Close { when: When::Before });
     let report = desk.app.handle(&json!({})).await.unwrap();
     assert!(!report["problems"].as_array().unwrap().is_empty());
     assert_eq!(report["complete"], false);
@@ -250,13 +421,19 @@ async fn campaign_assignments_are_followed() {
     assert_eq!(desk.run().await["counts"]["campaign_assignments_asked"], 1);
     desk.fixture.simulator.settle().await;
     desk.run().await;
-    assert_eq!(desk.fixture.row("phone_number_readiness").await["messaging_readiness"], "ready");
+    assert_eq!(
+        desk.fixture.row("phone_number_readiness").await["messaging_readiness"],
+        "ready"
+    );
 }
 
 #[tokio::test]
 async fn two_runs_at_once_do_the_work_once() {
     let desk = Desk::open().await;
-    desk.fixture.simulator.inbound_sms(CUSTOMER, NUMBER, "Hello").await;
+    desk.fixture
+        .simulator
+        .inbound_sms(CUSTOMER, NUMBER, "Hello")
+        .await;
     let payload = json!({});
     let (one, two) = tokio::join!(desk.app.handle(&payload), desk.app.handle(&payload));
     assert!(one.is_ok() && two.is_ok());

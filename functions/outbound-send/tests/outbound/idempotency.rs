@@ -1,8 +1,8 @@
 //! One key, one send.
 
+use crate::support::Desk;
 use devstack::fixture::json;
 use simulator::{Fault, Operation};
-use crate::support::Desk;
 
 #[tokio::test]
 async fn a_repeat_answers_the_same() {
@@ -14,10 +14,16 @@ async fn a_repeat_answers_the_same() {
     assert_eq!(again.headers()["idempotent-replayed"], "true");
     assert_eq!(desk.carried(), 1);
     let other = desk.send(&desk.sms("Hello"), Some("k1")).await;
-    assert_eq!((other.status().as_u16(), &json(&other)["code"]), (422, &"idempotency_mismatch".into()));
+    assert_eq!(
+        (other.status().as_u16(), &json(&other)["code"]),
+        (422, &"idempotency_mismatch".into())
+    );
     let fresh = desk.send(&desk.sms("Hi"), Some("k2")).await;
     assert_ne!(json(&fresh)["id"], json(&first)["id"]);
-    assert_eq!((desk.carried(), desk.fixture.count("conversation_messages").await), (2, 2));
+    assert_eq!(
+        (desk.carried(), desk.fixture.count("conversation_messages").await),
+        (2, 2)
+    );
 }
 
 #[tokio::test]
@@ -31,7 +37,10 @@ async fn twenty_at_once_send_one() {
     for conflict in answers.iter().filter(|answer| answer.status() == 409) {
         assert_eq!(json(conflict)["code"], "idempotency_conflict");
     }
-    assert_eq!((desk.carried(), desk.fixture.count("conversation_messages").await), (1, 1));
+    assert_eq!(
+        (desk.carried(), desk.fixture.count("conversation_messages").await),
+        (1, 1)
+    );
 }
 
 #[tokio::test]
@@ -42,8 +51,16 @@ async fn keys_count_per_workspace() {
     assert_eq!(desk.send(&desk.sms("Hi"), Some("k1")).await.status(), 201);
     let mut body = desk.sms("Hi");
     body["workspaceId"] = second.to_string().into();
-    let response = desk.send_as(Some(&desk.token("org_2", "admin")), &body.to_string(), Some("k1")).await;
-    assert_eq!((response.status().as_u16(), response.headers().get("idempotent-replayed")), (201, None));
+    let response = desk
+        .send_as(Some(&desk.token("org_2", "admin")), &body.to_string(), Some("k1"))
+        .await;
+    assert_eq!(
+        (
+            response.status().as_u16(),
+            response.headers().get("idempotent-replayed")
+        ),
+        (201, None)
+    );
     assert_eq!(desk.carried(), 2);
 }
 
@@ -56,9 +73,17 @@ async fn refusals_are_replayed_but_waiting_frees_the_key() {
     let again = desk.send(&refused, Some("k1")).await;
     assert_eq!((first.status().as_u16(), json(&again)), (502, json(&first)));
     assert_eq!(desk.fixture.count("conversation_messages").await, 1);
-    desk.fixture.simulator.fail_next(Operation::SendMessage, Fault::RateLimited { retry_after_seconds: Some(3) });
+    desk.fixture.simulator.fail_next(
+        Operation::SendMessage,
+        Fault::RateLimited {
+            retry_after_seconds: Some(3),
+        },
+    );
     let limited = desk.send(&desk.sms("Hi"), Some("k2")).await;
-    assert_eq!((limited.status().as_u16(), &limited.headers()["retry-after"]), (503, &"3".parse().unwrap()));
+    assert_eq!(
+        (limited.status().as_u16(), &limited.headers()["retry-after"]),
+        (503, &"3".parse().unwrap())
+    );
     assert_eq!(desk.send(&desk.sms("Hi"), Some("k2")).await.status(), 201);
     assert_eq!(desk.carried(), 1);
 }
@@ -69,9 +94,19 @@ async fn a_key_whose_holder_is_gone_is_unknown() {
     assert_eq!(desk.send(&desk.sms("Hi"), Some("k1")).await.status(), 201);
     let undo = "update idempotency_keys set answer = null, created_at = now() - interval '3 minutes'";
     desk.fixture.sql.execute(undo, &[]).await.unwrap();
-    desk.fixture.sql.execute("update conversation_messages set external_id = null", &[]).await.unwrap();
+    desk.fixture
+        .sql
+        .execute("update conversation_messages set external_id = null", &[])
+        .await
+        .unwrap();
     let response = desk.send(&desk.sms("Hi"), Some("k1")).await;
-    assert_eq!((response.status().as_u16(), &json(&response)["status"]), (202, &"unknown".into()));
+    assert_eq!(
+        (response.status().as_u16(), &json(&response)["status"]),
+        (202, &"unknown".into())
+    );
     assert_eq!(desk.carried(), 1);
-    assert_eq!(desk.fixture.row("conversation_messages").await["status"], "unknown");
+    assert_eq!(
+        desk.fixture.row("conversation_messages").await["status"],
+        "unknown"
+    );
 }

@@ -1,9 +1,9 @@
 //! What is refused, before the carrier hears of it, and how the carrier's own refusals come out.
 
+use crate::support::{CUSTOMER, Desk};
 use devstack::fixture::json;
 use serde_json::json;
 use simulator::{Fault, Operation, When};
-use crate::support::{CUSTOMER, Desk};
 use testkit::identity::Claims;
 
 #[tokio::test]
@@ -12,23 +12,41 @@ async fn who_may_not() {
     let body = desk.sms("Hi").to_string();
     let code = async |token: Option<&str>| {
         let response = desk.send_as(token, &body, None).await;
-        (response.status().as_u16(), json(&response)["code"].as_str().unwrap().to_owned())
+        (
+            response.status().as_u16(),
+            json(&response)["code"].as_str().unwrap().to_owned(),
+        )
     };
     assert_eq!(code(None).await, (401, "unauthorized".into()));
     assert_eq!(code(Some("nonsense")).await, (401, "unauthorized".into()));
-    for (kind, token) in desk.fixture.issuer.forged(&Claims::of("user_1").organization("org_1", "admin", "acme")) {
+    for (kind, token) in desk
+        .fixture
+        .issuer
+        .forged(&Claims::of("user_1").organization("org_1", "admin", "acme"))
+    {
         assert_eq!(code(Some(&token)).await, (401, "unauthorized".into()), "{kind}");
     }
-    assert_eq!(code(Some(&desk.token("org_1", "viewer"))).await, (403, "forbidden".into()));
+    assert_eq!(
+        code(Some(&desk.token("org_1", "viewer"))).await,
+        (403, "forbidden".into())
+    );
     // another's workspace answers exactly like one that does not exist
-    let foreign = desk.send_as(Some(&desk.token("org_2", "admin")), &body, None).await;
-    let missing = json!({ "channel": "sms", "to": CUSTOMER, "body": "Hi", "workspaceId": uuid::Uuid::now_v7() });
+    let foreign = desk
+        .send_as(Some(&desk.token("org_2", "admin")), &body, None)
+        .await;
+    let missing =
+        json!({ "channel": "sms", "to": CUSTOMER, "body": "Hi", "workspaceId": uuid::Uuid::now_v7() });
     let missing = desk.send(&missing, None).await;
     assert_eq!((foreign.status().as_u16(), json(&foreign)), (404, json(&missing)));
     assert_eq!(json(&foreign)["code"], "unknown_workspace");
     assert_eq!(desk.carried(), 0);
     assert_eq!(desk.fixture.count("conversation_messages").await, 0);
-    assert_eq!(desk.send_as(Some(&desk.token("org_1", "org:admin")), &body, None).await.status(), 201);
+    assert_eq!(
+        desk.send_as(Some(&desk.token("org_1", "org:admin")), &body, None)
+            .await
+            .status(),
+        201
+    );
 }
 
 #[tokio::test]
@@ -48,10 +66,19 @@ async fn audience_is_checked_where_it_is_set() {
 async fn invented_key_ids_cost_one_fetch() {
     let desk = Desk::open(&[]).await;
     let body = desk.sms("Hi").to_string();
-    assert_eq!(desk.send_as(Some(&desk.token("org_1", "admin")), &body, None).await.status(), 201);
+    assert_eq!(
+        desk.send_as(Some(&desk.token("org_1", "admin")), &body, None)
+            .await
+            .status(),
+        201
+    );
     let fetched = desk.fixture.issuer.jwks_requests();
     for _ in 0..5 {
-        for (_, token) in desk.fixture.issuer.forged(&Claims::of("user_1").organization("org_1", "admin", "acme")) {
+        for (_, token) in desk
+            .fixture
+            .issuer
+            .forged(&Claims::of("user_1").organization("org_1", "admin", "acme"))
+        {
             desk.send_as(Some(&token), &body, None).await;
         }
     }
@@ -71,15 +98,30 @@ async fn bodies_that_cannot_be_sent_cost_nothing() {
         (json!({ "surprise": 1 }), 400, "bad_request"),
     ] {
         let mut request = desk.sms("Hi");
-        request.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        request
+            .as_object_mut()
+            .unwrap()
+            .extend(change.as_object().unwrap().clone());
         let response = desk.send(&request, None).await;
         assert_eq!(response.headers()["content-type"], "application/problem+json");
-        assert_eq!((response.status().as_u16(), &json(&response)["code"]), (status, &code.into()), "{change}");
+        assert_eq!(
+            (response.status().as_u16(), &json(&response)["code"]),
+            (status, &code.into()),
+            "{change}"
+        );
     }
     let token = desk.token("org_1", "admin");
     assert_eq!(desk.send_as(Some(&token), "{", None).await.status(), 400);
-    assert_eq!(desk.send_as(Some(&token), &"x".repeat(70_000), None).await.status(), 413);
-    assert_eq!(desk.send(&desk.sms("Hi"), Some(&"k".repeat(256))).await.status(), 400);
+    assert_eq!(
+        desk.send_as(Some(&token), &"x".repeat(70_000), None)
+            .await
+            .status(),
+        413
+    );
+    assert_eq!(
+        desk.send(&desk.sms("Hi"), Some(&"k".repeat(256))).await.status(),
+        400
+    );
     assert_eq!(desk.carried(), 0);
     assert_eq!(desk.fixture.count("conversations").await, 0);
 }
@@ -88,25 +130,47 @@ async fn bodies_that_cannot_be_sent_cost_nothing() {
 async fn nobody_is_texted_after_stop() {
     let desk = Desk::open(&[]).await;
     let stop = "select record_consent($1, '+14055550123', $2, $3, $4, 'SM1', now())";
-    desk.fixture.sql.execute(stop, &[&desk.workspace, &CUSTOMER, &true, &"STOP"]).await.unwrap();
+    desk.fixture
+        .sql
+        .execute(stop, &[&desk.workspace, &CUSTOMER, &true, &"STOP"])
+        .await
+        .unwrap();
     let (status, body) = desk.ask(&desk.sms("Hi")).await;
     assert_eq!((status, &body["code"]), (409, &"opted_out".into()));
-    assert_eq!((desk.carried(), desk.fixture.count("conversations").await), (0, 0));
-    desk.fixture.sql.execute(stop, &[&desk.workspace, &CUSTOMER, &false, &"START"]).await.unwrap();
+    assert_eq!(
+        (desk.carried(), desk.fixture.count("conversations").await),
+        (0, 0)
+    );
+    desk.fixture
+        .sql
+        .execute(stop, &[&desk.workspace, &CUSTOMER, &false, &"START"])
+        .await
+        .unwrap();
     assert_eq!(desk.ask(&desk.sms("Hi")).await.0, 201);
 }
 
 #[tokio::test]
 async fn the_carriers_refusals() {
     let desk = Desk::open(&[]).await;
-    let to = |number: &str| json!({ "channel": "sms", "to": number, "body": "Hi", "workspaceId": desk.workspace });
+    let to =
+        |number: &str| json!({ "channel": "sms", "to": number, "body": "Hi", "workspaceId": desk.workspace });
     let (status, body) = desk.ask(&to("+19075551211")).await;
-    assert_eq!((status, &body["code"], &body["carrierCode"]), (502, &"carrier_refused".into(), &"21211".into()), "{body}");
+    assert_eq!(
+        (status, &body["code"], &body["carrierCode"]),
+        (502, &"carrier_refused".into(), &"21211".into()),
+        "{body}"
+    );
     assert!(!body["carrierMessage"].as_str().unwrap().is_empty());
     let row = desk.fixture.row("conversation_messages").await;
-    assert_eq!((&row["status"], &row["error_code"]), (&"failed".into(), &"21211".into()));
+    assert_eq!(
+        (&row["status"], &row["error_code"]),
+        (&"failed".into(), &"21211".into())
+    );
     let response = desk.send(&to("+19075550429"), None).await;
-    assert_eq!((response.status().as_u16(), &json(&response)["code"]), (503, &"carrier_refused".into()));
+    assert_eq!(
+        (response.status().as_u16(), &json(&response)["code"]),
+        (503, &"carrier_refused".into())
+    );
     assert_eq!(response.headers()["retry-after"], "1");
 }
 
@@ -126,12 +190,25 @@ async fn a_lost_answer_is_unknown_and_never_sent_again() {
         let name = format!("{fault:?}");
         desk.fixture.simulator.fail_next(Operation::SendMessage, fault);
         let first = desk.send(&desk.sms("Hi"), Some(&name)).await;
-        assert_eq!((first.status().as_u16(), &json(&first)["status"]), (202, &"unknown".into()), "{name}");
+        assert_eq!(
+            (first.status().as_u16(), &json(&first)["status"]),
+            (202, &"unknown".into()),
+            "{name}"
+        );
         let again = desk.send(&desk.sms("Hi"), Some(&name)).await;
-        assert_eq!((again.status().as_u16(), json(&again)), (202, json(&first)), "{name}");
+        assert_eq!(
+            (again.status().as_u16(), json(&again)),
+            (202, json(&first)),
+            "{name}"
+        );
         assert_eq!(again.headers()["idempotent-replayed"], "true");
         assert!(desk.carried() - before <= sent.max(1), "{name}");
         let id = json(&first)["id"].as_str().unwrap().to_owned();
-        assert_eq!(desk.fixture.row(&format!("conversation_messages where id = '{id}'")).await["status"], "unknown");
+        assert_eq!(
+            desk.fixture
+                .row(&format!("conversation_messages where id = '{id}'"))
+                .await["status"],
+            "unknown"
+        );
     }
 }

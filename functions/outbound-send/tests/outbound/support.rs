@@ -34,12 +34,19 @@ impl Desk {
         let workspace = fixture.workspace("Acme", "professional", "org_1").await;
         let number = fixture.number(workspace, NUMBER, "primary").await;
         let app = App::start_with(fixture.settings()).await.unwrap();
-        Self { fixture, app, workspace, number }
+        Self {
+            fixture,
+            app,
+            workspace,
+            number,
+        }
     }
 
     /// A token of an organization.
     pub fn token(&self, organization: &str, role: &str) -> String {
-        self.fixture.issuer.token(&Claims::of("user_1").organization(organization, role, "acme"))
+        self.fixture
+            .issuer
+            .token(&Claims::of("user_1").organization(organization, role, "acme"))
     }
 
     /// An SMS to the customer.
@@ -49,7 +56,8 @@ impl Desk {
 
     /// Asks as the workspace's own member.
     pub async fn send(&self, body: &Value, key: Option<&str>) -> Response<Body> {
-        self.send_as(Some(&self.token("org_1", "member")), &body.to_string(), key).await
+        self.send_as(Some(&self.token("org_1", "member")), &body.to_string(), key)
+            .await
     }
 
     /// Asks as anybody.
@@ -58,7 +66,8 @@ impl Desk {
         let mut headers = vec![("content-type", "application/json")];
         headers.extend(authorization.as_deref().map(|text| ("authorization", text)));
         headers.extend(key.map(|key| ("idempotency-key", key)));
-        let event = testkit::runtime_api::http_event("POST", "/api/communications", "", &headers, body.as_bytes());
+        let event =
+            testkit::runtime_api::http_event("POST", "/api/communications", "", &headers, body.as_bytes());
         self.app.handle(request(event)).await
     }
 
@@ -71,6 +80,11 @@ impl Desk {
     /// How many messages and calls the carrier was asked for.
     pub fn carried(&self) -> usize {
         let ledger = self.fixture.simulator.ledger();
-        ledger.messages.iter().filter(|message| message.direction != "inbound").count() + ledger.calls.len()
+        ledger
+            .messages
+            .iter()
+            .filter(|message| message.direction != "inbound")
+            .count()
+            + ledger.calls.len()
     }
 }

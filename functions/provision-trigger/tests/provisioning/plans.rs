@@ -9,28 +9,65 @@ use uuid::Uuid;
 async fn an_upgrade_buys_a_downgrade_suspends_and_coming_back_restores() {
     let shop = Shop::open(&[("RELEASE_GRACE_DAYS", "7")]).await;
     let id = Uuid::now_v7();
-    assert!(shop.put(&workspace("workspace.created", "e1", id, "starter")).await);
+    assert!(
+        shop.put(&workspace("workspace.created", "e1", id, "starter"))
+            .await
+    );
     assert_eq!(shop.bought(), 0);
-    assert!(shop.put(&workspace("workspace.plan_changed", "e2", id, "pro")).await);
+    assert!(
+        shop.put(&workspace("workspace.plan_changed", "e2", id, "pro"))
+            .await
+    );
     assert_eq!(shop.bought(), 1);
     let mut fixed = None;
     for event_id in ["e3", "e3", "e4"] {
-        assert!(shop.put(&workspace("workspace.plan_changed", event_id, id, "starter")).await);
-        assert_eq!(shop.fixture.row("workspace_phone_numbers").await["status"], "suspended");
+        assert!(
+            shop.put(&workspace("workspace.plan_changed", event_id, id, "starter"))
+                .await
+        );
+        assert_eq!(
+            shop.fixture.row("workspace_phone_numbers").await["status"],
+            "suspended"
+        );
         let release = shop.fixture.row("phone_number_releases").await;
-        assert_eq!(fixed.get_or_insert(release["release_at"].clone()), &release["release_at"], "the date is fixed when it starts");
+        assert_eq!(
+            fixed.get_or_insert(release["release_at"].clone()),
+            &release["release_at"],
+            "the date is fixed when it starts"
+        );
     }
     for event_id in ["e5", "e5"] {
-        assert!(shop.put(&workspace("workspace.plan_changed", event_id, id, "enterprise")).await);
-        assert_eq!(shop.fixture.row("workspace_phone_numbers").await["status"], "active");
+        assert!(
+            shop.put(&workspace("workspace.plan_changed", event_id, id, "enterprise"))
+                .await
+        );
+        assert_eq!(
+            shop.fixture.row("workspace_phone_numbers").await["status"],
+            "active"
+        );
         assert_eq!(shop.fixture.count("phone_number_releases").await, 0);
     }
-    assert_eq!((shop.bought(), shop.asked("POST", "IncomingPhoneNumbers")), (1, 1));
-    assert!(shop.put(&workspace("workspace.deleted", "e6", id, "enterprise")).await);
-    assert_eq!(shop.fixture.row("workspace_phone_numbers").await["status"], "suspended");
+    assert_eq!(
+        (shop.bought(), shop.asked("POST", "IncomingPhoneNumbers")),
+        (1, 1)
+    );
+    assert!(
+        shop.put(&workspace("workspace.deleted", "e6", id, "enterprise"))
+            .await
+    );
+    assert_eq!(
+        shop.fixture.row("workspace_phone_numbers").await["status"],
+        "suspended"
+    );
     assert_eq!(shop.fixture.row("workspaces").await["is_active"], false);
-    assert!(shop.put(&workspace("workspace.created", "e1", id, "pro")).await, "a late repeat revives nothing");
-    assert_eq!(shop.fixture.row("workspace_phone_numbers").await["status"], "suspended");
+    assert!(
+        shop.put(&workspace("workspace.created", "e1", id, "pro")).await,
+        "a late repeat revives nothing"
+    );
+    assert_eq!(
+        shop.fixture.row("workspace_phone_numbers").await["status"],
+        "suspended"
+    );
 }
 
 #[tokio::test]
@@ -42,12 +79,25 @@ async fn a_release_on_request_waits_for_the_carrier() {
     let release = json!({ "id": "e2", "type": "phone_number.release_requested", "workspace": { "id": id }, "phoneNumberId": number["id"] });
     for _ in 0..2 {
         assert!(shop.put(&release).await);
-        assert_eq!((&shop.fixture.row("workspace_phone_numbers").await["status"], shop.bought()), (&"suspended".into(), 1));
+        assert_eq!(
+            (
+                &shop.fixture.row("workspace_phone_numbers").await["status"],
+                shop.bought()
+            ),
+            (&"suspended".into(), 1)
+        );
     }
     let waiting = shop.fixture.row("phone_number_releases").await;
-    assert!(waiting["last_error"].as_str().unwrap().contains("22121"), "{waiting}");
+    assert!(
+        waiting["last_error"].as_str().unwrap().contains("22121"),
+        "{waiting}"
+    );
     shop.fixture.simulator.advance(Duration::from_secs(15 * 86_400));
-    shop.fixture.sql.execute("update phone_number_releases set next_attempt_at = now()", &[]).await.unwrap();
+    shop.fixture
+        .sql
+        .execute("update phone_number_releases set next_attempt_at = now()", &[])
+        .await
+        .unwrap();
     for _ in 0..2 {
         assert!(shop.put(&release).await);
         let number = shop.fixture.row("workspace_phone_numbers").await;

@@ -29,7 +29,11 @@ impl Shop {
     pub async fn deliver(&self, records: &[(&str, &str)]) -> Vec<String> {
         let event: SqsEvent = serde_json::from_value(testkit::runtime_api::sqs_event(records)).unwrap();
         let response = self.app.handle(event).await;
-        response.batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
+        response
+            .batch_item_failures
+            .into_iter()
+            .map(|failure| failure.item_identifier)
+            .collect()
     }
 
     /// Delivers one event; whether it was taken.
@@ -39,13 +43,23 @@ impl Shop {
 
     /// How many numbers were bought and are kept.
     pub fn bought(&self) -> usize {
-        self.fixture.simulator.ledger().numbers.iter().filter(|number| !number.platform).count()
+        self.fixture
+            .simulator
+            .ledger()
+            .numbers
+            .iter()
+            .filter(|number| !number.platform)
+            .count()
     }
 
     /// How many requests the carrier got for a resource.
     pub fn asked(&self, method: &str, part: &str) -> usize {
         let ledger = self.fixture.simulator.ledger();
-        ledger.requests.iter().filter(|request| request.method == method && request.path.contains(part)).count()
+        ledger
+            .requests
+            .iter()
+            .filter(|request| request.method == method && request.path.contains(part))
+            .count()
     }
 }
 

@@ -1,0 +1,8 @@
+//! The schema, and every statement that runs on it.
+
+mod figures;
+mod migrations;
+mod numbers;
+mod schema;
+mod statements;
+mod support;

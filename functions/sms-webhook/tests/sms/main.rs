@@ -1,0 +1,10 @@
+//! Inbound messages against real Postgres, each sent twice where it matters: the second changes nothing.
+
+mod consent;
+mod database;
+mod events;
+mod events_dir;
+mod refusals;
+mod routing;
+mod storing;
+mod support;
