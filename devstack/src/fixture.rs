@@ -24,8 +24,13 @@ pub const CLERK_SECRET: &str = "whsec_cmluZ3NwYWNlLWxvY2FsLWNsZXJrLXNlY3JldA==";
 /// # Errors
 /// As the function itself.
 pub async fn migrate(url: &str) -> Result<(), String> {
-    let migrator = Migrator::from_settings(&Settings::of(&[("DATABASE_URL", url)])).map_err(|error| error.to_string())?;
-    migrator.run().await.map(|_| ()).map_err(|error| error.to_string())
+    let migrator = Migrator::from_settings(&Settings::of(&[("DATABASE_URL", url)]))
+        .map_err(|error| error.to_string())?;
+    migrator
+        .run()
+        .await
+        .map(|_| ())
+        .map_err(|error| error.to_string())
 }
 
 /// See the module.
@@ -57,7 +62,13 @@ impl Fixture {
         let database = TestDatabase::create(migrate).await;
         let sql = database.superuser_client().await;
         let simulator = Simulator::start(config).await.expect("a loopback port is free");
-        Self { database, sql, simulator, issuer: Issuer::start().expect("a loopback port is free"), extra: Vec::new() }
+        Self {
+            database,
+            sql,
+            simulator,
+            issuer: Issuer::start().expect("a loopback port is free"),
+            extra: Vec::new(),
+        }
     }
 
     /// The environment of a function.
@@ -74,7 +85,10 @@ impl Fixture {
             ("AUTH_ISSUER", &self.issuer.url()),
             ("AUTH_JWKS_URL", &self.issuer.jwks_url()),
             ("CLERK_WEBHOOK_SECRET", CLERK_SECRET),
-            ("PROVISIONING_QUEUE_URL", "http://127.0.0.1:9324/000000000000/provisioning"),
+            (
+                "PROVISIONING_QUEUE_URL",
+                "http://127.0.0.1:9324/000000000000/provisioning",
+            ),
         ]
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -89,7 +103,12 @@ impl Fixture {
     /// The same as settings.
     pub fn settings(&self) -> Settings {
         let pairs = self.environment();
-        Settings::of(&pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect::<Vec<_>>())
+        Settings::of(
+            &pairs
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .collect::<Vec<_>>(),
+        )
     }
 
     /// Sets one more setting, or another value.
@@ -102,15 +121,23 @@ impl Fixture {
     pub async fn workspace(&self, name: &str, tier: &str, owner: &str) -> Uuid {
         let insert = "insert into workspaces (name, slug, clerk_organization_id, subscription_tier)
                       values ($1, $2, $2, $3) returning id";
-        self.sql.query_one(insert, &[&name, &owner, &tier]).await.expect("the workspace is new").get(0)
+        self.sql
+            .query_one(insert, &[&name, &owner, &tier])
+            .await
+            .expect("the workspace is new")
+            .get(0)
     }
 
     /// An active number of a workspace; also owned at the carrier.
     pub async fn number(&self, workspace: Uuid, phone_number: &str, number_type: &str) -> Uuid {
         let sid = self.simulator.add_number(&PlatformNumber::new(phone_number));
-        let insert = "insert into workspace_phone_numbers (workspace_id, phone_number, phone_number_sid, number_type)
+        let insert =
+            "insert into workspace_phone_numbers (workspace_id, phone_number, phone_number_sid, number_type)
                       values ($1, $2, $3, $4) returning id";
-        let row = self.sql.query_one(insert, &[&workspace, &phone_number, &sid, &number_type]).await;
+        let row = self
+            .sql
+            .query_one(insert, &[&workspace, &phone_number, &sid, &number_type])
+            .await;
         row.expect("the number is new").get(0)
     }
 
@@ -128,7 +155,10 @@ impl Fixture {
     pub fn webhook_event(&self, path: &str, query: &str, fields: &[(&str, &str)]) -> Value {
         let mark = if query.is_empty() { "" } else { "?" };
         let url = format!("{APP_URL}{path}{mark}{query}");
-        let params: simulator::Params = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let params: simulator::Params = fields
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
         let signature = self.simulator.sign_form(&url, &params);
         let headers = [
             ("content-type", "application/x-www-form-urlencoded"),
@@ -141,7 +171,10 @@ impl Fixture {
 
     /// How many rows a table or condition has: `count("conversations where is_unread")`.
     pub async fn count(&self, from: &str) -> i64 {
-        let row = self.sql.query_one(&format!("select count(*) from {from}"), &[]).await;
+        let row = self
+            .sql
+            .query_one(&format!("select count(*) from {from}"), &[])
+            .await;
         row.expect("the test's own SQL is right").get(0)
     }
 
@@ -154,8 +187,14 @@ impl Fixture {
 
     /// Rows as JSON.
     pub async fn rows(&self, from: &str) -> Vec<Value> {
-        let rows = self.sql.query(&format!("select to_jsonb(t) from (select * from {from}) t"), &[]).await;
-        rows.expect("the test's own SQL is right").iter().map(|row| row.get(0)).collect()
+        let rows = self
+            .sql
+            .query(&format!("select to_jsonb(t) from (select * from {from}) t"), &[])
+            .await;
+        rows.expect("the test's own SQL is right")
+            .iter()
+            .map(|row| row.get(0))
+            .collect()
     }
 }
 
@@ -166,7 +205,9 @@ pub fn request(event: Value) -> Request {
 
 /// Fields as a form body.
 pub fn form(fields: &[(&str, &str)]) -> String {
-    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
+    url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(fields)
+        .finish()
 }
 
 /// An answer's body.
