@@ -1,6 +1,6 @@
 //! `cargo xtask help`: one line per command.
 
-const COMMANDS: [(&str, &str); 5] = [
+const COMMANDS: [(&str, &str); 7] = [
     ("ci", "everything that has to hold before a change goes in"),
     ("sam", "checks template.yaml with `sam validate --lint`"),
     (
@@ -8,6 +8,14 @@ const COMMANDS: [(&str, &str); 5] = [
         "runs every file of events/ under `cargo lambda`, beside a running `cargo dev`",
     ),
     ("size", "release build and zipped size of every function"),
+    (
+        "bench",
+        "measures the release binaries against the limits of docs/PERFORMANCE.md",
+    ),
+    (
+        "faults [SUITE] [--seed N]",
+        "the fault laboratory in full (docs/RELIABILITY.md): cuts, kills, statuses, carrier, histories, rotation",
+    ),
     ("help", "this list"),
 ];
 

@@ -1,7 +1,9 @@
 //! The project's own commands: `cargo xtask help` lists them. They need Rust and Python 3, and fetch the rest into `target/tools`.
 #![allow(clippy::print_stdout, reason = "a command-line tool speaks on stdout")]
 
+mod bench;
 mod ci;
+mod faults;
 mod help;
 mod lambda_events;
 mod process;
@@ -35,6 +37,8 @@ fn run(arguments: &[&str]) -> Result<(), String> {
         }
         ["ci"] => ci::run(&Workspace::find()?),
         ["sam"] => sam::run(&Workspace::find()?),
+        ["bench"] => bench::run(&Workspace::find()?),
+        ["faults", rest @ ..] => faults::run(&Workspace::find()?, rest),
         ["size"] => size::run(&Workspace::find()?),
         ["lambda-events"] => lambda_events::run(&Workspace::find()?, ""),
         ["lambda-events", filter] => lambda_events::run(&Workspace::find()?, filter),

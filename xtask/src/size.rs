@@ -15,10 +15,13 @@ with zipfile.ZipFile(sys.argv[2], 'w', zipfile.ZIP_DEFLATED, compresslevel=9) as
     archive.write(sys.argv[1], 'bootstrap')
 ";
 
-struct Weight {
-    function: String,
+/// What one function weighs.
+pub struct Weight {
+    /// Its name.
+    pub function: String,
     binary_bytes: u64,
-    zipped_bytes: u64,
+    /// The archive's size.
+    pub zipped_bytes: u64,
 }
 
 impl Weight {
@@ -37,19 +40,28 @@ impl Weight {
     }
 }
 
-/// Builds, packs, weighs, prints.
-pub fn run(workspace: &Workspace) -> Result<(), String> {
+/// Builds all functions as they are deployed, packs and weighs them. Programs of `more` are built along.
+pub fn build_and_weigh(workspace: &Workspace, more: &[&str]) -> Result<Vec<Weight>, String> {
     let mut build = workspace.cargo(&["build", "--release"]);
-    for function in &workspace.functions {
-        build.args(["-p", function, "--bin", function]);
+    for program in workspace
+        .functions
+        .iter()
+        .map(String::as_str)
+        .chain(more.iter().copied())
+    {
+        build.args(["-p", program, "--bin", program]);
     }
     process::aloud(&mut build)?;
-
-    let weights = workspace
+    workspace
         .functions
         .iter()
         .map(|function| weigh(workspace, function))
-        .collect::<Result<Vec<_>, _>>()?;
+        .collect()
+}
+
+/// Builds, packs, weighs, prints.
+pub fn run(workspace: &Workspace) -> Result<(), String> {
+    let weights = build_and_weigh(workspace, &[])?;
     println!("\n{:<20} {:>8} {:>8}", "function", "binary", "zipped");
     for weight in &weights {
         println!("{}", weight.row());
