@@ -92,3 +92,10 @@ create function tier_number_limit(tier text) returns integer
 language sql immutable parallel safe as $$
     select case tier when 'enterprise' then 10 when 'professional' then 1 else 0 end
 $$;
+
+-- Whom a transaction works for. Set inside it and gone with it, so it holds behind a transaction pooler; what belongs to a
+-- workspace is seen and written only by who acts for that workspace.
+create function act_for(p_workspace uuid) returns void
+language sql as $$
+    select set_config('ringspace.workspace_id', coalesce(p_workspace::text, ''), true)
+$$;

@@ -30,6 +30,7 @@ declare
     shared text := case when p_channel = 'whatsapp' then p_whatsapp else p_platform end;
     readiness phone_number_readiness;
 begin
+    perform act_for(p_workspace);
     select * into tenant from workspaces
     where id = p_workspace and is_active and clerk_organization_id = p_owner;
     if not found then
