@@ -16,7 +16,7 @@ async fn prepare(sql: &Client) {
          select create_api_key(null, gen_random_uuid(), sha256('ops'), 'rsk_ops', 'ops', '{{numbers:read,platform:read}}');"
     ))
     .await
-    .unwrap();
+    .expect("the schema takes them");
 }
 
 #[tokio::test]
