@@ -14,15 +14,17 @@ comment on column idempotency_keys.answer is '{"status": 201, "body": {…}}, gi
 -- Decides on a send and, when it may go, writes its row; the consent check stands in the statement that creates the row.
 --
 -- `outcome`: `created` (go and send), `replay` (`answer` is what was answered before), `running`, `mismatch`, `unsettled` (an
--- earlier try with this key broke off: `message_id` is its row), or a refusal: `unknown_workspace`, `opted_out`, `no_number`,
+-- earlier try with this key broke off: `message_id` is its row), or a refusal: those of `authorise`, `opted_out`, `no_number`,
 -- `number_not_ready`, with `detail` saying why.
 create function begin_outbound(
-    p_id uuid, p_workspace uuid, p_owner text, p_key text, p_hash bytea, p_channel text, p_to text, p_body text,
+    p_workspace uuid, p_owner text, p_api_key bytea, p_scope text,
+    p_id uuid, p_key text, p_hash bytea, p_channel text, p_to text, p_body text,
     p_attachments jsonb, p_segments integer, p_from text, p_platform text, p_whatsapp text, p_connect text, p_at timestamptz,
     out outcome text, out detail text, out from_phone text, out conversation_id uuid, out message_id uuid, out answer jsonb,
     out created_at timestamptz)
 language plpgsql as $$
 declare
+    permit record;
     tenant workspaces;
     known idempotency_keys;
     thread conversations;
@@ -30,13 +32,12 @@ declare
     shared text := case when p_channel = 'whatsapp' then p_whatsapp else p_platform end;
     readiness phone_number_readiness;
 begin
-    perform act_for(p_workspace);
-    select * into tenant from workspaces
-    where id = p_workspace and is_active and clerk_organization_id = p_owner;
-    if not found then
-        outcome := 'unknown_workspace';
+    select * into permit from authorise(p_workspace, p_owner, p_api_key, p_scope);
+    if permit.refusal is not null then
+        outcome := permit.refusal;
         return;
     end if;
+    tenant := permit.tenant;
 
     -- the same call again, after its answer was lost
     select m.id, m.sender_phone, m.conversation_id, m.created_at into message_id, from_phone, conversation_id, created_at

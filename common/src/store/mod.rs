@@ -8,6 +8,7 @@ mod calls;
 mod connect;
 mod error;
 mod inbound;
+mod keys;
 mod outbound;
 mod provisioning;
 mod reconcile;
@@ -17,6 +18,7 @@ pub use calls::{CallRoute, CallScript, DialOutcome};
 pub use connect::{DatabaseUrl, Tls};
 pub use error::Error;
 pub use inbound::{Outcome, Recorded};
+pub use keys::{ApiKey, NewApiKey};
 pub use outbound::{Begin, Finish, NewMessage};
 pub use provisioning::{Chosen, Configured, Order, ReleaseJob, WorkspaceChange};
 pub use reconcile::{Adoption, NumberFinding, OpenMessage};
@@ -150,6 +152,9 @@ pub const STATEMENTS: &[&str] = &[
     calls::RECORD_DIAL_RESULT,
     calls::FIND_CALL_SCRIPT,
     inbound::RECORD_INBOUND_MESSAGE,
+    keys::CREATE_API_KEY,
+    keys::LIST_API_KEYS,
+    keys::REVOKE_API_KEY,
     outbound::BEGIN_OUTBOUND,
     outbound::FINISH_OUTBOUND,
     provisioning::APPLY_WORKSPACE_EVENT,

@@ -1,6 +1,7 @@
 //! Outbound messages and calls: one statement before the carrier is asked, one after.
 
 use super::{Error, Store};
+use crate::caller::Permit;
 use crate::config::SharedNumbers;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
@@ -16,10 +17,8 @@ pub(super) const FINISH_OUTBOUND: &str = include_str!("sql/finish_outbound.sql")
 pub struct NewMessage<'a> {
     /// The row's id, made before.
     pub id: Uuid,
-    /// For whom.
-    pub workspace_id: Uuid,
-    /// The caller's organization: the workspace has to be its own.
-    pub owner: &'a str,
+    /// Who asks, for which workspace.
+    pub permit: Permit<'a>,
     /// `Idempotency-Key`.
     pub key: Option<&'a str>,
     /// Of the request's body.
@@ -71,7 +70,7 @@ pub enum Begin {
     },
     /// It may not be sent.
     Refused {
-        /// A stable name: `unknown_workspace`, `opted_out`, `no_number`, `number_not_ready`.
+        /// A stable name: one of [`crate::caller::denied`], `opted_out`, `no_number`, `number_not_ready`.
         code: String,
         /// Why, for a person.
         detail: Option<String>,
@@ -120,9 +119,11 @@ impl Store {
             .row(
                 BEGIN_OUTBOUND,
                 &[
+                    (&message.permit.workspace_id, Type::UUID),
+                    (&message.permit.owner, Type::TEXT),
+                    (&message.permit.key, Type::BYTEA),
+                    (&message.permit.scope, Type::TEXT),
                     (&message.id, Type::UUID),
-                    (&message.workspace_id, Type::UUID),
-                    (&message.owner, Type::TEXT),
                     (&message.key, Type::TEXT),
                     (&message.hash, Type::BYTEA),
                     (&message.channel, Type::TEXT),

@@ -132,8 +132,10 @@ pub fn carrier_refused(error: &signalwire::Error) -> Problem {
 
 /// A refusal of the first statement (spec O4).
 pub fn refused(code: &str, detail: Option<String>) -> Problem {
+    if let Some(problem) = common::caller::denied(code) {
+        return problem;
+    }
     let (status, code, words) = match code {
-        "unknown_workspace" => (404, "unknown_workspace", "there is no such workspace"),
         "opted_out" => (
             409,
             "opted_out",

@@ -2,10 +2,10 @@
 
 use crate::answer::{Answer, Sent, carrier_refused, refused};
 use crate::request::{Channel, SendRequest};
-use common::bearer::{Refusal, Verifier};
+use common::caller::{Caller, Callers};
 use common::config::{ConfigError, Live, Settings, SharedNumbers, StartError};
 use common::domain::destination::AllowedCountries;
-use common::domain::status;
+use common::domain::{Scope, status};
 use common::http::{Problem, RawRequest};
 use common::signalwire::{self, CallRequest, Client, MessageRequest, WhatsAppRequest};
 use common::store::{self, Begin, Finish, NewMessage, Store};
@@ -21,7 +21,7 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// What the function is made of.
 struct Parts {
-    verifier: Arc<Verifier>,
+    callers: Callers,
     store: Store,
     carrier: Client,
     shared: SharedNumbers,
@@ -32,7 +32,7 @@ struct Parts {
 impl Parts {
     fn from_settings(settings: &Settings) -> Result<Self, ConfigError> {
         Ok(Self {
-            verifier: Arc::new(Verifier::from_settings(settings)?),
+            callers: Callers::from_settings(settings)?,
             store: Store::from_settings(settings, Duration::from_secs(8))?.patient(),
             carrier: Client::from_settings(settings)?,
             shared: settings.shared_numbers()?,
@@ -63,24 +63,10 @@ impl From<store::Error> for Failure {
     }
 }
 
-impl From<Refusal> for Failure {
-    fn from(refusal: Refusal) -> Self {
-        Self::Problem(match refusal {
-            Refusal::KeysUnavailable => {
-                let mut problem =
-                    Problem::new(503, "auth_unavailable", "tokens cannot be verified right now");
-                problem.retry_after_seconds = Some(5);
-                problem
-            }
-            Refusal::Missing | Refusal::Invalid => Problem::new(401, "unauthorized", refusal.to_string()),
-        })
-    }
-}
-
 /// A request that may be sent, and for whom.
 struct Asked {
     request: SendRequest,
-    organization: String,
+    caller: Caller,
     key: Option<String>,
 }
 
@@ -114,14 +100,7 @@ impl App {
             }
         };
         tracing::warn!(code = failure.code, status = failure.status, "{kind}");
-        let mut response = failure.to_response();
-        if failure.status == 401 {
-            response.headers_mut().insert(
-                "www-authenticate",
-                lambda_http::http::HeaderValue::from_static("Bearer"),
-            );
-        }
-        response
+        failure.to_response()
     }
 
     async fn answer(&self, raw: &RawRequest<'_>) -> Result<Response<Body>, Failure> {
@@ -293,10 +272,8 @@ async fn ask(parts: &Parts, raw: &RawRequest<'_>) -> Result<Asked, Failure> {
     if raw.body.len() > BODY_BYTES_MAX {
         return Err(Problem::new(413, "too_large", "the body is longer than 64 kB").into());
     }
-    let caller = parts.verifier.verify(raw.header("authorization")).await?;
-    if !caller.may_send() {
-        return Err(Problem::new(403, "forbidden", "this role may not send").into());
-    }
+    let caller = parts.callers.identify(raw.header("authorization")).await?;
+    caller.check(Scope::MessagesWrite)?;
     let key = match raw.headers.get("idempotency-key") {
         None => None,
         Some(value) => {
@@ -320,19 +297,14 @@ async fn ask(parts: &Parts, raw: &RawRequest<'_>) -> Result<Asked, Failure> {
         let why = "WhatsApp is not enabled here: SIGNALWIRE_WHATSAPP_NUMBER is not set";
         return Err(Problem::new(409, "whatsapp_not_enabled", why).into());
     }
-    Ok(Asked {
-        request,
-        organization: caller.organization,
-        key,
-    })
+    Ok(Asked { request, caller, key })
 }
 
 async fn begin(parts: &Parts, asked: &Asked, id: Uuid) -> Result<Begin, store::Error> {
     let request = &asked.request;
     let message = NewMessage {
         id,
-        workspace_id: request.workspace_id,
-        owner: &asked.organization,
+        permit: asked.caller.permit(request.workspace_id, Scope::MessagesWrite),
         key: asked.key.as_deref(),
         hash: &request.hash(),
         channel: request.channel.as_str(),
