@@ -95,7 +95,7 @@ $$;
 
 -- Whom a transaction works for. Set inside it and gone with it, so it holds behind a transaction pooler; what belongs to a
 -- workspace is seen and written only by who acts for that workspace.
-create function act_for(p_workspace uuid) returns void
+create function act_for(p_workspace uuid) returns text
 language sql as $$
     select set_config('ringspace.workspace_id', coalesce(p_workspace::text, ''), true)
 $$;

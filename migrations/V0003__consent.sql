@@ -26,6 +26,7 @@ create table opt_out_changes (
 );
 create index opt_out_changes_sender on opt_out_changes (business_phone, customer_phone, changed_at);
 
+-- all workspaces: on a shared number the customer's word binds everybody
 create function is_opted_out(workspace uuid, business text, customer text) returns boolean
 language sql stable as $$
     select exists (
@@ -35,10 +36,14 @@ language sql stable as $$
 $$;
 
 -- Keeps a change, and the state that results. Changes may be stored late and out of order: the newest by its own time rules.
+-- all workspaces: what is said to a shared number belongs to none
 create function record_consent(
     p_workspace uuid, p_business text, p_customer text, p_opted_out boolean, p_word text, p_sid text, p_at timestamptz)
 returns void language plpgsql as $$
 begin
+    if p_workspace is not null and p_workspace is distinct from acting_for() then
+        raise exception 'consent is recorded for another workspace' using errcode = 'insufficient_privilege';
+    end if;
     insert into opt_out_changes (workspace_id, business_phone, customer_phone, opted_out, word, message_sid, changed_at)
     values (p_workspace, p_business, p_customer, p_opted_out, p_word, p_sid, p_at);
     insert into opt_outs as o (workspace_id, business_phone, customer_phone, opted_out, word, message_sid, changed_at)

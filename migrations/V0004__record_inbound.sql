@@ -49,6 +49,7 @@ $$;
 
 -- Whose is a customer's message to this number? A live number's owner; on a shared number whoever last wrote to the customer
 -- from it. On a shared number the SID is locked first, so that a repeat cannot go to somebody who wrote in between.
+-- all workspaces: whose it is, is the question
 create function route_inbound(
     p_business text, p_customer text, p_sid text, p_shared boolean,
     out o_workspace uuid, out o_name text, out o_number_id uuid)
@@ -87,6 +88,7 @@ declare
 begin
     select o_workspace, o_name, o_number_id into workspace_id, workspace_name, number_id
     from route_inbound(p_business, p_customer, p_sid, p_shared);
+    perform act_for(workspace_id);
 
     consent_owner := case when number_id is not null then workspace_id end;
     reply := case

@@ -38,10 +38,35 @@ create table parked_reports (
     kind         text not null check (kind in ('message', 'call', 'dial', 'recording', 'transcription')),
     external_id  text not null,
     report       jsonb not null,
+    workspace_id uuid references workspaces (id),
     received_at  timestamptz not null default now(),
     adopted_at   timestamptz
 );
+comment on column parked_reports.workspace_id is 'whose it turned out to be';
 create unique index parked_reports_once on parked_reports (external_id, kind, md5(report::text)) where adopted_at is null;
+
+-- Whose message a report is about: by our id, else by the SID, else by its recording.
+-- all workspaces: a callback names no workspace
+create function message_workspace(p_id uuid, p_sid text, p_recording_sid text) returns uuid
+language plpgsql stable as $$
+declare
+    named uuid;
+    tenant uuid;
+    sid text;
+begin
+    if p_id is not null then
+        select m.workspace_id, m.external_id into named, sid from conversation_messages m where m.id = p_id;
+        if found and (sid is null or p_sid is null or sid = p_sid) then
+            return named;
+        end if;
+    end if;
+    select m.workspace_id into tenant from conversation_messages m where m.external_id = p_sid
+    order by (m.workspace_id = named) desc nulls last, m.created_at limit 1;
+    if tenant is null and p_recording_sid is not null then
+        select m.workspace_id into tenant from conversation_messages m where m.call_recording_sid = p_recording_sid limit 1;
+    end if;
+    return tenant;
+end $$;
 
 -- The message that a report is about, its row locked: by our id, when the callback's URL carries it and the SID does not
 -- contradict, else by the SID.
@@ -175,6 +200,7 @@ declare
     message conversation_messages;
 begin
     perform pg_advisory_xact_lock(hashtextextended(p_sid, 1));
+    perform act_for(message_workspace(p_id, p_sid, case when p_kind = 'transcription' then p_report ->> 'recording_sid' end));
     message := find_reported(p_id, p_sid);
     if (message).id is null and p_kind = 'transcription' and p_report ->> 'recording_sid' is not null then
         select * into message from conversation_messages
@@ -200,7 +226,7 @@ declare
 begin
     perform pg_advisory_xact_lock(hashtextextended(p_recording_sid, 1));
     for parked in
-        update parked_reports set adopted_at = now()
+        update parked_reports set adopted_at = now(), workspace_id = acting_for()
         where external_id = p_recording_sid and kind = 'transcription' and adopted_at is null returning *
     loop
         select * into message from conversation_messages where id = p_message for update;
@@ -219,7 +245,7 @@ begin
     perform pg_advisory_xact_lock(hashtextextended(p_sid, 1));
     for parked in
         with adopted as (
-            update parked_reports set adopted_at = now() where external_id = p_sid and adopted_at is null returning *)
+            update parked_reports set adopted_at = now(), workspace_id = acting_for() where external_id = p_sid and adopted_at is null returning *)
         select * from adopted order by received_at, id
     loop
         message := find_reported(null, p_sid);

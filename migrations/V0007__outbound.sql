@@ -177,6 +177,7 @@ create function finish_outbound(
     p_segments integer, p_price numeric, p_keep_key boolean, p_answer jsonb)
 returns void language plpgsql as $$
 begin
+    perform act_for(p_workspace);
     if p_sid is not null then
         perform pg_advisory_xact_lock(hashtextextended(p_sid, 1));
     end if;

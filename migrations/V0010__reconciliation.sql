@@ -17,6 +17,20 @@ create table reconciler_runs (
 comment on table reconciler_runs is 'one row a run; report says how many of what was looked at, changed and failed';
 create index reconciler_runs_started on reconciler_runs (started_at);
 
+-- Begins a run. Gives the page at which the last one, cut short, left the comparison of messages; pages are asked for by a token that
+-- names a message, so one of yesterday is still good.
+create function begin_run(p_id uuid, p_schedule text) returns text
+language plpgsql as $$
+declare
+    resume text;
+begin
+    select r.report ->> 'resume' into resume from reconciler_runs r
+    where r.finished_at > now() - interval '1 day' and r.id <> p_id
+    order by r.finished_at desc limit 1;
+    insert into reconciler_runs (id, schedule) values (p_id, p_schedule) on conflict (id) do nothing;
+    return resume;
+end $$;
+
 -- Numbers at the carrier that carry an order of ours but belong to nobody here: kept until the carrier takes them back.
 create table spare_numbers (
     phone_number     text primary key,
@@ -29,6 +43,7 @@ create table spare_numbers (
 
 -- Takes some messages and calls without an end to look at. The older a row is, the rarer it is asked about; what has been sent
 -- for a day has no receipt (FACTS 4: MMS never has), and after five days nothing more is heard of anything.
+-- all workspaces: a sweep
 create function claim_open_messages(p_limit integer)
 returns table (id uuid, workspace_id uuid, external_id text, channel text, direction text, status text, sender_phone text,
                recipient_phone text, connect_phone text, body text, created_at timestamptz)
@@ -55,9 +70,10 @@ declare
     tenant uuid;
 begin
     perform pg_advisory_xact_lock(hashtextextended(p_sid, 1));
+    perform act_for(message_workspace(p_id, null, null));
     select m.workspace_id into tenant from conversation_messages m
     where m.id = p_id and m.external_id is null for update;
-    if not found or exists (select 1 from conversation_messages where external_id = p_sid) then
+    if not found or message_workspace(null, p_sid, null) is not null then -- anybody's
         return false;
     end if;
     update conversation_messages set external_id = p_sid, updated_at = now() where id = p_id;
@@ -68,6 +84,7 @@ end $$;
 -- The carrier knows nothing of it: it was never sent.
 create function settle_never_sent(p_id uuid) returns void
 language sql as $$
+    select act_for(message_workspace(p_id, null, null));
     update conversation_messages
     set status = 'failed', error_message = 'the carrier never received it', updated_at = now()
     where id = p_id and external_id is null and status in ('queued', 'unknown')
@@ -82,6 +99,7 @@ declare
     ours conversation_messages;
 begin
     for theirs in select * from jsonb_array_elements(p_rows) loop
+        perform act_for(message_workspace(null, theirs ->> 'sid', null));
         select * into ours from conversation_messages where external_id = theirs ->> 'sid' order by created_at limit 1;
         if found then
             if ours.direction = 'outbound' and (
@@ -100,6 +118,7 @@ begin
 end $$;
 
 -- Our numbers beside a complete list of the carrier's: `ghost` (ours, not theirs), `orphan` (theirs, not ours).
+-- all workspaces: the carrier's list knows none
 create function compare_numbers(p_theirs jsonb)
 returns table (finding text, phone_number_id uuid, phone_number text, sid text, friendly_name text)
 language sql stable as $$
@@ -121,6 +140,7 @@ language plpgsql as $$
 declare
     ordered provisioning_orders;
 begin
+    perform act_for(order_workspace(p_order));
     select * into ordered from provisioning_orders where id = p_order for update;
     if not found or ordered.state in ('active', 'canceled') or ordered.phone_number_id is not null then
         return 'spare';
@@ -138,6 +158,7 @@ end $$;
 -- The carrier does not have it any more.
 create function mark_ghost(p_number uuid) returns void
 language sql as $$
+    select act_for(number_workspace(p_number));
     update workspace_phone_numbers set status = 'released', released_at = now(), updated_at = now()
     where id = p_number and status <> 'released'
 $$;

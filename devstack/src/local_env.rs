@@ -45,9 +45,6 @@ fn text(environment: &[(String, String)]) -> String {
     for (name, value) in environment {
         let value = if name == "APP_URL" { WATCH_URL } else { value };
         lines.push(format!("{name}={value}"));
-        if name == "DATABASE_URL" {
-            lines.push(format!("MIGRATION_DATABASE_URL={value}"));
-        }
     }
     lines.push(format!("WEBHOOK_SIGNATURES={}", Signatures::Off.as_str()));
     lines.push(String::new());
@@ -75,11 +72,12 @@ mod tests {
         let pairs = [
             ("APP_URL", "http://127.0.0.1:8787"),
             ("DATABASE_URL", "postgres://x"),
+            ("MIGRATION_DATABASE_URL", "postgres://y"),
         ];
         let pairs: Vec<(String, String)> = pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
         let text = text(&pairs);
         assert!(text.contains("\nAPP_URL=http://127.0.0.1:9000\nDATABASE_URL=postgres://x\n"));
-        assert!(text.ends_with("\nMIGRATION_DATABASE_URL=postgres://x\nWEBHOOK_SIGNATURES=off\n"));
+        assert!(text.ends_with("\nMIGRATION_DATABASE_URL=postgres://y\nWEBHOOK_SIGNATURES=off\n"));
         assert!(
             text.lines()
                 .all(|line| line.starts_with('#') || line.contains('='))

@@ -10,6 +10,7 @@ use tokio_postgres::{Client, NoTls};
 
 use super::error::Error;
 use super::options::{Database, Options};
+use crate::access;
 
 /// How often somebody who waits hears that it goes on.
 const STILL: Duration = Duration::from_secs(5);
@@ -37,6 +38,7 @@ impl Prepared {
         let began = Instant::now();
         let report = patiently(options, "running the migrations", migrator.run()).await;
         let report = report.map_err(|e| Error::Migration(e.to_string()))?;
+        access::create_logins(&prepared.inspect().await?).await?;
         let applied = report["applied"].as_array().map_or(0, Vec::len);
         options.say(&format!(
             "Migrations: {applied} run, the schema is at version {} ({})",

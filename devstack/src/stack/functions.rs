@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::access::Access;
 use common::config::{Settings, StartError};
 use lambda_http::{Body, Request, Response};
 
@@ -67,24 +68,24 @@ impl Route {
 impl Functions {
     pub(super) async fn start(settings: &Settings) -> Result<Self, Error> {
         let failed = |function| move |source: StartError| Error::Function { function, source };
-        let given = || settings.clone();
+        let given = |function| Access::of(function).settings(settings);
         Ok(Self {
-            sms_webhook: sms_webhook::App::start_with(given())
+            sms_webhook: sms_webhook::App::start_with(given("sms-webhook"))
                 .await
                 .map_err(failed("sms-webhook"))?,
-            voice_webhook: voice_webhook::App::start_with(given())
+            voice_webhook: voice_webhook::App::start_with(given("voice-webhook"))
                 .await
                 .map_err(failed("voice-webhook"))?,
-            status_callback: status_callback::App::start_with(given())
+            status_callback: status_callback::App::start_with(given("status-callback"))
                 .await
                 .map_err(failed("status-callback"))?,
-            outbound_send: outbound_send::App::start_with(given())
+            outbound_send: outbound_send::App::start_with(given("outbound-send"))
                 .await
                 .map_err(failed("outbound-send"))?,
-            clerk_webhook: clerk_webhook::App::start_with(given())
+            clerk_webhook: clerk_webhook::App::start_with(given("clerk-webhook"))
                 .await
                 .map_err(failed("clerk-webhook"))?,
-            provision_trigger: provision_trigger::App::start_with(given())
+            provision_trigger: provision_trigger::App::start_with(given("provision-trigger"))
                 .await
                 .map_err(failed("provision-trigger"))?,
         })

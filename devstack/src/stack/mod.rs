@@ -25,6 +25,7 @@ use tokio::task::AbortHandle;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
+use crate::access::Access;
 use crate::fixture::{CLERK_SECRET, PLATFORM_NUMBER};
 use database::Prepared;
 use functions::{Functions, Shared};
@@ -44,6 +45,8 @@ pub struct Urls {
     pub issuer: String,
     /// Postgres, as the functions connect.
     pub database: String,
+    /// Postgres, as its owner, who runs the migrations.
+    pub migration: String,
     /// Postgres, as somebody connects who may see every row.
     pub inspection: String,
 }
@@ -78,7 +81,8 @@ impl Stack {
             simulator: simulator.base_url().to_owned(),
             queue: queue.url(),
             issuer: issuer.url(),
-            database: database.url.clone(),
+            database: Access::Functions.url(&database.url),
+            migration: database.url.clone(),
             inspection: database.inspection_url.clone(),
         };
         let environment = environment(&urls, &simulator, &issuer);
@@ -245,6 +249,7 @@ fn environment(urls: &Urls, simulator: &Simulator, issuer: &Issuer) -> Vec<(Stri
     [
         ("APP_URL", urls.gateway.clone()),
         ("DATABASE_URL", urls.database.clone()),
+        ("MIGRATION_DATABASE_URL", urls.migration.clone()),
         ("SIGNALWIRE_PROJECT_ID", config.project_id.clone()),
         ("SIGNALWIRE_TOKEN", config.token.clone()),
         ("SIGNALWIRE_SIGNING_KEY", config.signing_key.clone()),

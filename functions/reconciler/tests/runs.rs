@@ -23,7 +23,7 @@ impl Desk {
     }
 
     async fn open_with(extra: &[(&str, &str)]) -> Self {
-        let mut fixture = Fixture::start().await;
+        let mut fixture = Fixture::of("reconciler").await;
         for (name, value) in extra {
             fixture.set(name, value);
         }
