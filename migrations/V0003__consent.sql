@@ -41,7 +41,7 @@ create function record_consent(
     p_workspace uuid, p_business text, p_customer text, p_opted_out boolean, p_word text, p_sid text, p_at timestamptz)
 returns void language plpgsql as $$
 begin
-    if p_workspace is not null and p_workspace is distinct from acting_for() then
+    if p_workspace <> acting_for() then
         raise exception 'consent is recorded for another workspace' using errcode = 'insufficient_privilege';
     end if;
     insert into opt_out_changes (workspace_id, business_phone, customer_phone, opted_out, word, message_sid, changed_at)

@@ -19,6 +19,7 @@ create index reconciler_runs_started on reconciler_runs (started_at);
 
 -- Begins a run. Gives the page at which the last one, cut short, left the comparison of messages; pages are asked for by a token that
 -- names a message, so one of yesterday is still good.
+-- all workspaces: a run belongs to none
 create function begin_run(p_id uuid, p_schedule text) returns text
 language plpgsql as $$
 declare

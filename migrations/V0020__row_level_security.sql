@@ -40,7 +40,7 @@ insert into function_access (name, works_as, callers, why) values
     -- webhooks, and what comes again through the spool and the reconciler
     ('record_inbound_message', 'tenant', '{webhooks, worker}', null),
     ('record_inbound_call',    'tenant', '{webhooks, worker}', null),
-    ('record_dial_result',     'tenant', '{webhooks}', null),
+    ('record_dial_result',     'tenant', '{webhooks, worker}', null),
     ('find_call_script',       'tenant', '{webhooks}', null),
     ('record_report',          'tenant', '{webhooks, worker}', null),
     ('record_readiness',       'tenant', '{webhooks, worker}', null),
