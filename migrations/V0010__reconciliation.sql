@@ -87,7 +87,7 @@ begin
             if ours.direction = 'outbound' and (
                 message_status_rank(theirs ->> 'status') > message_status_rank(ours.status)
                 or (ours.price is null and theirs ->> 'price' is not null)
-                or ours.segments is distinct from coalesce((theirs ->> 'segments')::integer, ours.segments)) then
+                or (theirs ->> 'segments')::integer > coalesce(ours.segments, 0)) then -- the greatest count stays
                 perform record_report('message', null, theirs ->> 'sid', theirs - 'sid' - 'inbound');
             elsif ours.direction = 'inbound' and ours.price is null and theirs ->> 'price' is not null then
                 update conversation_messages set price = (theirs ->> 'price')::numeric, updated_at = now() where id = ours.id;

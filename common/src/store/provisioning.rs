@@ -73,6 +73,8 @@ pub struct Configured<'a> {
     pub urls: &'a AppUrl,
     /// Whether it is to be put into a campaign.
     pub campaign: bool,
+    /// `RELEASE_GRACE_DAYS`, for a workspace that has left meanwhile.
+    pub grace_days: i32,
 }
 
 /// A number to be given back.
@@ -278,6 +280,7 @@ impl Store {
                     (&bought.urls.sms(), Type::TEXT),
                     (&bought.urls.status(), Type::TEXT),
                     (&bought.campaign, Type::BOOL),
+                    (&bought.grace_days, Type::INT4),
                 ],
             )
             .await?;

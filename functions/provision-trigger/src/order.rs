@@ -293,6 +293,7 @@ async fn record(parts: &Parts, order: &Order, owned: &OwnedNumber) -> Result<Str
         friendly_name: &name,
         urls: &parts.urls,
         campaign: parts.campaign_id.is_some(),
+        grace_days: parts.grace_days,
     };
     match parts
         .store

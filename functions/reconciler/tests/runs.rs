@@ -440,3 +440,30 @@ async fn two_runs_at_once_do_the_work_once() {
     assert_eq!(desk.fixture.count("conversation_messages").await, 1);
     assert_eq!(desk.fixture.count("reconciler_runs").await, 2);
 }
+
+#[tokio::test]
+async fn what_differs_for_good_is_not_reported_in_every_run() {
+    let desk = Desk::open().await;
+    let sid = desk.carried("Hello").await;
+    let id = desk.outbound(Some(&sid), "delivered", "Hello", 1.0).await;
+    // ours counted more segments than the carrier: the greatest count that was ever told stays
+    desk.fixture
+        .sql
+        .execute("update conversation_messages set segments = 3", &[])
+        .await
+        .unwrap();
+    desk.run().await;
+    let told = async || -> i64 {
+        let tries = "select last_value from status_reports_id_seq";
+        desk.fixture.sql.query_one(tries, &[]).await.unwrap().get(0)
+    };
+    let row = format!("conversation_messages where id = '{id}'");
+    let (before, tries) = (desk.fixture.row(&row).await, told().await);
+    assert_eq!(before["segments"], 3);
+    assert!(before["price"].is_number(), "{before}");
+    for _ in 0..2 {
+        desk.run().await;
+        assert_eq!(desk.fixture.row(&row).await, before);
+        assert_eq!(told().await, tries, "nothing was reported again");
+    }
+}
