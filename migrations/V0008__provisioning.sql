@@ -258,6 +258,7 @@ begin
     insert into phone_number_readiness (phone_number_id, workspace_id, messaging_readiness, reason)
     values (p_number_id, ordered.workspace_id, case when p_campaign then 'pending' else 'not_required' end,
             case when p_campaign then 'the number is being assigned to the messaging campaign' end);
+    delete from spare_numbers s where s.phone_number = p_phone_number;
     update provisioning_orders
     set state = 'configuring', phone_number_sid = p_sid, phone_number_id = p_number_id, reason = null, updated_at = now()
     where id = p_order;

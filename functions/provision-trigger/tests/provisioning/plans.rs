@@ -163,3 +163,19 @@ async fn what_is_bought_for_a_workspace_that_left_meanwhile_is_suspended_and_due
         }
     }
 }
+
+#[tokio::test]
+async fn a_number_that_the_carrier_does_not_have_counts_as_released() {
+    let shop = Shop::open(&[]).await;
+    let id = Uuid::now_v7();
+    assert!(shop.put(&workspace("workspace.created", "e1", id, "pro")).await);
+    let number = shop.fixture.row("workspace_phone_numbers").await;
+    let release = json!({ "id": "e2", "type": "phone_number.release_requested", "workspace": { "id": id }, "phoneNumberId": number["id"] });
+    shop.fixture
+        .simulator
+        .fail_next(Operation::Release, Fault::status(404));
+    assert!(shop.put(&release).await);
+    let number = shop.fixture.row("workspace_phone_numbers").await;
+    assert_eq!(number["status"], "released");
+    assert!(shop.fixture.row("phone_number_releases").await["released_at"].is_string());
+}
