@@ -36,11 +36,12 @@ $$;
 
 -- Keeps a change, and the state that results. Changes may be stored late and out of order: the newest by its own time rules.
 create function record_consent(
-    p_workspace uuid, p_business text, p_customer text, p_opted_out boolean, p_word text, p_sid text, p_at timestamptz)
+    p_workspace uuid, p_business text, p_customer text, p_opted_out boolean, p_word text, p_sid text, p_at timestamptz,
+    p_actor text default 'customer', p_reason text default null)
 returns void language plpgsql as $$
 begin
-    insert into opt_out_changes (workspace_id, business_phone, customer_phone, opted_out, word, message_sid, changed_at)
-    values (p_workspace, p_business, p_customer, p_opted_out, p_word, p_sid, p_at);
+    insert into opt_out_changes (workspace_id, business_phone, customer_phone, opted_out, word, message_sid, actor, reason, changed_at)
+    values (p_workspace, p_business, p_customer, p_opted_out, p_word, p_sid, p_actor, p_reason, p_at);
     insert into opt_outs as o (workspace_id, business_phone, customer_phone, opted_out, word, message_sid, changed_at)
     values (p_workspace, p_business, p_customer, p_opted_out, p_word, p_sid, p_at)
     on conflict (business_phone, customer_phone, coalesce(workspace_id, '00000000-0000-0000-0000-000000000000'))

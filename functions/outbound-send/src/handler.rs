@@ -229,8 +229,9 @@ impl App {
                 carrier.code = code.as_deref(), error = words, status, "Message not accepted by the carrier"
             ),
         }
-        let (error_code, error_message) = match code_and_words {
-            Some((code, words)) if status == "failed" => (code, Some(words)),
+        let (error_code, error_message) = match (code_and_words, &carried) {
+            (Some((code, words)), _) if status == "failed" => (code, Some(words)),
+            (_, Ok(carried)) => (carried.error_code.clone(), None),
             _ => (None, None),
         };
         let stored = answer.to_stored();
@@ -325,6 +326,7 @@ struct Carried {
     sid: String,
     status: &'static str,
     segments: Option<i32>,
+    error_code: Option<String>,
 }
 
 /// The one request to the carrier.
@@ -375,6 +377,7 @@ async fn carry(
                 sid: placed.sid,
                 status: status::call(&placed.status).unwrap_or("queued"),
                 segments: None,
+                error_code: None,
             });
         }
     };
@@ -387,5 +390,6 @@ async fn carry(
         sid: accepted.sid,
         status: status::message(&accepted.status).unwrap_or("queued"),
         segments,
+        error_code: accepted.error_code,
     })
 }
