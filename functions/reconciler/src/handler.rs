@@ -1,7 +1,7 @@
 //! The story of one run.
 
 use crate::run::Run;
-use crate::{campaign, messages, numbers};
+use crate::{campaign, held, messages, numbers};
 use common::config::{ConfigError, Live, Settings, SharedNumbers, StartError};
 use common::store::{self, Store};
 use provision_trigger::order::{self, Progress};
@@ -112,6 +112,7 @@ impl App {
         let mut run = Run::begin();
         self.orders(&mut parts, &mut run).await;
         releases(&parts, &mut run).await;
+        held::send_due(&parts, &mut run).await;
         messages::sweep(&parts, &mut run).await;
         messages::compare(&parts, &mut run).await;
         campaign::poll(&parts, &mut run).await;
