@@ -110,7 +110,10 @@ create table unrouted_messages (
     body            text not null default '',
     attachments     jsonb not null default '[]',
     reply           text,
+    segments        integer,
+    price           numeric(12, 5),
     received_at     timestamptz not null default now(),
     unique (external_id, recipient_phone)
 );
+comment on column unrouted_messages.price is 'the carrier charges it all the same; the platform''s to bear';
 create index unrouted_messages_received on unrouted_messages (received_at);

@@ -1,7 +1,7 @@
 //! The story of one run.
 
 use crate::run::Run;
-use crate::{campaign, messages, numbers};
+use crate::{calls, campaign, messages, numbers};
 use common::config::{ConfigError, Live, Settings, SharedNumbers, StartError};
 use common::store::{self, Store};
 use provision_trigger::order::{self, Progress};
@@ -114,6 +114,7 @@ impl App {
         releases(&parts, &mut run).await;
         messages::sweep(&parts, &mut run).await;
         messages::compare(&parts, &mut run).await;
+        calls::compare(&parts, &mut run).await;
         campaign::poll(&parts, &mut run).await;
         if schedule != Schedule::FiveMinutes {
             numbers::compare(&parts, &mut run).await;
