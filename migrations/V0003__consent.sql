@@ -27,7 +27,7 @@ create table opt_out_changes (
 comment on table opt_out_changes is 'append-only: what was said is never unsaid';
 comment on column opt_out_changes.actor is 'customer, carrier, or who changed it by hand';
 comment on column opt_out_changes.reason is 'why it was changed by hand';
-alter table opt_out_changes add check (actor in ('customer', 'carrier') or reason <> '');
+alter table opt_out_changes add check (actor in ('customer', 'carrier') or coalesce(reason, '') <> '');
 create index opt_out_changes_sender on opt_out_changes (business_phone, customer_phone, changed_at);
 
 create function is_opted_out(workspace uuid, business text, customer text) returns boolean
