@@ -66,9 +66,10 @@ create table voice_settings (
     updated_at       timestamptz not null default now()
 );
 comment on column voice_settings.forward_to is 'E.164 numbers that ring at once, ten at most; empty: voicemail answers';
-comment on column voice_settings.business_hours is '{"mon": [["09:00", "17:00"]], …}: outside them voicemail answers; null: always open';
+comment on column voice_settings.business_hours is '{"mon": [["09:00", "17:00"]], …}: outside them voicemail answers; ["22:00", "06:00"] ends on the next day; null: always open';
 
--- Is it open at that moment? A zone or a shape that cannot be read counts as open: a call is better forwarded than lost.
+-- Is it open at that moment? A span that does not end after it begins ends on the next day. A zone or a shape that cannot be read
+-- counts as open: a call is better forwarded than lost.
 create function voice_is_open(hours jsonb, zone text, moment timestamptz) returns boolean
 language plpgsql stable as $$
 declare
@@ -82,7 +83,12 @@ begin
         select 1
         from jsonb_array_elements(coalesce(hours -> lower(to_char(here, 'dy')), '[]')) as span
         where span ->> 0 is null or span ->> 1 is null -- no pair of times
-           or (here::time >= (span ->> 0)::time and (here::time < (span ->> 1)::time or span ->> 1 = '24:00')));
+           or (here::time >= (span ->> 0)::time
+               and (here::time < (span ->> 1)::time or (span ->> 1)::time <= (span ->> 0)::time)))
+        or exists (
+        select 1
+        from jsonb_array_elements(coalesce(hours -> lower(to_char(here - interval '1 day', 'dy')), '[]')) as span
+        where (span ->> 1)::time <= (span ->> 0)::time and here::time < (span ->> 1)::time);
 exception when others then
     return true;
 end $$;

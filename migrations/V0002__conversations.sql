@@ -11,7 +11,7 @@ language sql immutable parallel safe as $$
         when digits like '00%' and length(digits) between 10 and 17 then '+' || substr(digits, 3)
         when length(digits) = 10 then '+1' || digits
         when length(digits) between 11 and 15 then '+' || digits
-        when length(digits) between 3 and 6 then digits
+        when length(digits) between 3 and 8 then digits -- as many as the senders of messages may have
     end
     from (select plain ~ '^[^0-9]*\+' as international, regexp_replace(plain, '[^0-9]', '', 'g') as digits
           from (select regexp_replace(

@@ -258,6 +258,8 @@ create function finish_outbound(
     p_id uuid, p_workspace uuid, p_key text, p_sid text, p_status text, p_error_code text, p_error_message text,
     p_segments integer, p_price numeric, p_keep_key boolean, p_answer jsonb)
 returns void language plpgsql as $$
+declare
+    message conversation_messages;
 begin
     if p_sid is not null then
         perform pg_advisory_xact_lock(hashtextextended(p_sid, 1));
@@ -273,7 +275,11 @@ begin
         segments = coalesce(p_segments, m.segments),
         price = coalesce(p_price, m.price),
         updated_at = now()
-    where m.id = p_id and m.workspace_id = p_workspace;
+    where m.id = p_id and m.workspace_id = p_workspace
+    returning * into message;
+    if found and p_error_code is not null then
+        perform apply_carrier_code(message, p_error_code);
+    end if;
     if p_sid is not null then
         perform adopt_reports(p_sid);
     end if;

@@ -37,6 +37,8 @@ pub struct Carried {
     pub status: &'static str,
     /// As the carrier counts.
     pub segments: Option<i32>,
+    /// Why it was refused after all, where the answer says so.
+    pub error_code: Option<String>,
 }
 
 /// Asks the carrier.
@@ -84,6 +86,7 @@ pub async fn carry(carrier: &Client, urls: &AppUrl, delivery: &Delivery<'_>) -> 
                 sid: placed.sid,
                 status: status::call(&placed.status).unwrap_or("queued"),
                 segments: None,
+                error_code: None,
             });
         }
     };
@@ -96,5 +99,6 @@ pub async fn carry(carrier: &Client, urls: &AppUrl, delivery: &Delivery<'_>) -> 
         sid: accepted.sid,
         status: status::message(&accepted.status).unwrap_or("queued"),
         segments,
+        error_code: accepted.error_code,
     })
 }

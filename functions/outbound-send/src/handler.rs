@@ -300,8 +300,9 @@ impl App {
                 carrier.code = code.as_deref(), error = words, status, "Message not accepted by the carrier"
             ),
         }
-        let (error_code, error_message) = match code_and_words {
-            Some((code, words)) if status == "failed" => (code, Some(words)),
+        let (error_code, error_message) = match (code_and_words, &carried) {
+            (Some((code, words)), _) if status == "failed" => (code, Some(words)),
+            (_, Ok(carried)) => (carried.error_code.clone(), None),
             _ => (None, None),
         };
         let stored = answer.to_stored();

@@ -20,10 +20,10 @@ pub async fn send_due(parts: &Parts, run: &mut Run) {
             Ok(Some(held)) => match send(parts, &held).await {
                 Ok(true) => run.count("held_messages_sent", 1),
                 Ok(false) => run.count("held_messages_not_sent", 1),
-                Err(Stop::Store(error)) => return run.problem("held messages", &error),
-                Err(Stop::Carrier(error)) => return run.problem("held messages", &error),
+                Err(Stop::Store(error)) => return run.store_problem("held messages", &error),
+                Err(Stop::Carrier(error)) => return run.carrier_problem("held messages", &error),
             },
-            Err(error) => return run.problem("held messages", &error),
+            Err(error) => return run.store_problem("held messages", &error),
         }
     }
 }
@@ -92,6 +92,7 @@ async fn send(parts: &Parts, held: &Held) -> Result<bool, Stop> {
             finish.sid = Some(&carried.sid);
             finish.status = carried.status;
             finish.segments = carried.segments;
+            finish.error_code = carried.error_code.as_deref();
             parts.store().finish_outbound(&finish).await?;
             tracing::info!(message.id = %id, message.sid = %carried.sid, workspace.id = %workspace_id, "Held message accepted by the carrier");
             Ok(true)
