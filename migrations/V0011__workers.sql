@@ -165,11 +165,27 @@ language sql as $$
     update reconciler_runs set finished_at = now(), report = p_report where id = p_id
 $$;
 
+-- The carrier keeps it for now, so the next order may have it.
 -- all workspaces: a spare number belongs to none
-create function keep_spare(p_phone_number text, p_sid text, p_order uuid, p_reason text) returns void
+create function keep_spare(p_phone_number text, p_reason text) returns void
 language sql as $$
-    insert into spare_numbers (phone_number, phone_number_sid, order_id, reason) values (p_phone_number, p_sid, p_order, p_reason)
-    on conflict (phone_number) do update set phone_number_sid = excluded.phone_number_sid, reason = excluded.reason, released_at = null
+    update spare_numbers set reason = p_reason, leased_until = null where phone_number = p_phone_number
+$$;
+
+-- It could not be taken over: no order tries again today, and not at all when the carrier does not have it any more.
+-- all workspaces: a spare number belongs to none
+create function refuse_spare(p_phone_number text, p_reason text, p_is_gone boolean) returns void
+language sql as $$
+    update spare_numbers
+    set reason = p_reason, leased_until = now() + interval '1 day', released_at = case when p_is_gone then now() end
+    where phone_number = p_phone_number
+$$;
+
+-- It is somebody's again.
+-- all workspaces: a spare number belongs to none
+create function forget_spare(p_phone_number text) returns void
+language sql as $$
+    delete from spare_numbers where phone_number = p_phone_number
 $$;
 
 -- all workspaces: a spare number belongs to none

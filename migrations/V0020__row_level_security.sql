@@ -29,11 +29,12 @@ $$;
 create table function_access (
     name     text primary key,
     works_as text not null check (works_as in ('tenant', 'system')),
-    callers  text[] not null check (callers <@ array['webhooks', 'api', 'worker']),
+    callers  text[] not null check (callers <@ array['webhooks', 'api', 'worker', 'owner']),
     why      text,
     check (works_as = 'tenant' or why <> '')
 );
 comment on table function_access is 'the functions that work as a role of their own, and who may call them; all others work as their caller';
+comment on column function_access.callers is 'the schema''s owner may call whatever others may; `owner` alone: operators'' own commands';
 comment on column function_access.why is 'why it looks across workspaces';
 
 insert into function_access (name, works_as, callers, why) values
@@ -47,9 +48,31 @@ insert into function_access (name, works_as, callers, why) values
     -- the API
     ('begin_outbound',         'tenant', '{api}', null),
     ('finish_outbound',        'tenant', '{api}', null),
-    ('create_api_key',         'system', '{api}', 'an operator''s key belongs to no workspace'),
-    ('list_api_keys',          'system', '{api}', 'an operator lists the whole platform''s'),
-    ('revoke_api_key',         'system', '{api}', 'an operator revokes a leaked key wherever it belongs'),
+    ('may_still_send',         'tenant', '{api, worker}', null),
+    ('usage_report',           'tenant', '{api}', null),
+    ('usage_series',           'tenant', '{api}', null),
+    ('usage_csv',              'tenant', '{api}', null),
+    ('platform_report',        'system', '{api}', 'operators'' keys and the console see them all'),
+    ('list_webhook_endpoints', 'tenant', '{api}', null),
+    ('find_webhook_endpoint',  'tenant', '{api}', null),
+    ('create_webhook_endpoint', 'tenant', '{api}', null),
+    ('update_webhook_endpoint', 'tenant', '{api}', null),
+    ('delete_webhook_endpoint', 'tenant', '{api}', null),
+    ('rotate_webhook_secret',  'tenant', '{api}', null),
+    ('list_events',            'tenant', '{api}', null),
+    ('find_event',             'tenant', '{api}', null),
+    ('replay_events',          'tenant', '{api}', null),
+    -- operators' commands
+    ('create_api_key',         'system', '{owner}', 'an operator''s key belongs to no workspace'),
+    ('list_api_keys',          'system', '{owner}', 'an operator lists the whole platform''s'),
+    ('revoke_api_key',         'system', '{owner}', 'an operator revokes a leaked key wherever it belongs'),
+    ('set_limits',             'tenant', '{owner}', null),
+    ('show_limits',            'tenant', '{owner}', null),
+    ('change_consent',         'system', '{owner}', 'an operator keeps what was said to a shared number'),
+    ('consent_history',        'system', '{owner}', 'an operator reads what was said to a shared number'),
+    ('list_blocked_prefixes',  'system', '{owner}', 'the list is everybody''s'),
+    ('block_prefix',           'system', '{owner}', 'the list is everybody''s'),
+    ('unblock_prefix',         'system', '{owner}', 'the list is everybody''s'),
     -- provisioning
     ('apply_workspace_event',  'tenant', '{worker}', null),
     ('request_number',         'tenant', '{worker}', null),
@@ -67,13 +90,27 @@ insert into function_access (name, works_as, callers, why) values
     ('settle_unknown',         'tenant', '{worker}', null),
     ('settle_never_sent',      'tenant', '{worker}', null),
     ('reconcile_messages',     'tenant', '{worker}', null),
-    ('adopt_orphan',           'tenant', '{worker}', null),
+    ('adopt_orphan',           'system', '{worker}', 'the carrier''s list knows none'),
     ('mark_ghost',             'tenant', '{worker}', null),
     ('claim_open_messages',    'system', '{worker}', 'a sweep'),
     ('due_orders',             'system', '{worker}', 'a sweep'),
     ('due_releases',           'system', '{worker}', 'a sweep'),
     ('pending_readiness',      'system', '{worker}', 'a sweep'),
     ('compare_numbers',        'system', '{worker}', 'the carrier''s list knows none'),
+    ('reconcile_calls',        'system', '{worker}', 'the carrier''s list knows none'),
+    ('record_reply_charges',   'system', '{worker}', 'the carrier''s list knows none'),
+    ('lift_refusals',          'system', '{worker}', 'a sweep'),
+    ('release_held',           'system', '{worker}', 'a sweep'),
+    ('hold_again',             'system', '{worker}', 'a sweep'),
+    ('claim_bus_events',       'system', '{worker}', 'there is one bus'),
+    ('finish_bus_events',      'system', '{worker}', 'there is one bus'),
+    ('claim_endpoints',        'system', '{worker}', 'whoever has something due is served'),
+    ('due_deliveries',         'tenant', '{worker}', null),
+    ('record_attempt',         'tenant', '{worker}', null),
+    ('release_endpoint',       'tenant', '{worker}', null),
+    ('purge_events',           'system', '{worker}', 'the rule is the same for everybody'),
+    ('take_spare',             'system', '{worker}', 'a spare number belongs to none'),
+    ('refuse_spare',           'system', '{worker}', 'a spare number belongs to none'),
     ('keep_spare',             'system', '{worker}', 'a spare number belongs to none'),
     ('release_spare',          'system', '{worker}', 'a spare number belongs to none'),
     ('begin_run',              'system', '{worker}', 'a run belongs to none'),
@@ -87,6 +124,10 @@ insert into function_access (name, works_as, callers, why) values
     ('slug_is_taken',          'system', '{}', 'a slug is unique among all'),
     ('find_api_key',           'system', '{}', 'nobody knows whose a key is before it is found'),
     ('is_opted_out',           'system', '{}', 'on a shared number the customer''s word binds everybody'),
+    ('forget_spare',           'system', '{}', 'a spare number belongs to none'),
+    ('is_consent_known',       'system', '{}', 'what is said to a shared number belongs to none'),
+    ('may_confirm',            'system', '{}', 'on a shared number the message may be nobody''s'),
+    ('await_sends_under_way',  'system', '{}', 'on a shared number the customer''s word binds everybody'),
     ('record_consent',         'system', '{}', 'what is said to a shared number belongs to none');
 
 -- Makes a role. Roles belong to the whole server, so the migration of another of its databases may make the same one meanwhile.
@@ -229,7 +270,7 @@ begin
                   hint = format('alter schema %I owner to %I, or migrate as the owner of the database', here, current_user);
     end if;
     for part in
-        select p.oid::regprocedure as signature, p.proowner, p.prokind, a.callers, 'ringspace_' || a.works_as as works_as
+        select p.oid::regprocedure as signature, p.proowner, p.prokind, p.provolatile, a.callers, 'ringspace_' || a.works_as as works_as
         from pg_proc p left join function_access a on a.name = p.proname
         where p.pronamespace = here::regnamespace and p.prokind in ('f', 'p')
           -- what an extension brought is its own affair
@@ -243,8 +284,13 @@ begin
             end if;
             execute format('alter function %s security definer set search_path = %I, pg_temp', part.signature, here);
             foreach made in array part.callers loop
-                execute format('grant execute on function %s to %I, %I', part.signature, 'ringspace_' || made, owner);
+                execute format('grant execute on function %s to %I', part.signature, owner);
+                if made <> 'owner' then
+                    execute format('grant execute on function %s to %I', part.signature, 'ringspace_' || made);
+                end if;
             end loop;
+        elsif part.provolatile <> 'v' then
+            execute format('grant execute on function %s to ringspace_operator', part.signature); -- views call some
         end if;
         execute format('grant execute on function %s to ringspace_tenant, ringspace_system', part.signature);
     end loop;
@@ -259,12 +305,21 @@ call secure_schema();
 
 -- Reports that nobody knows whose they are, until they are adopted.
 create policy of_nobody_yet on parked_reports to ringspace_tenant using (workspace_id is null) with check (workspace_id is null);
--- Whoever stores a message for nobody learns whether it was there, not what it says or who wrote it.
-grant insert, select (id, external_id, recipient_phone, reply) on unrouted_messages to ringspace_tenant;
+-- What a function that works for a workspace sees of tables that belong to none: the platform's own data, that there is a bus, and of
+-- a message that was stored for nobody that it was there, not what it says or who wrote it.
+grant select on tier_limits, blocked_prefixes, send_estimates, phone_zones, rates, plan_prices to ringspace_tenant, ringspace_system;
+grant select (is_there) on event_bus to ringspace_tenant;
+grant insert, select (id, external_id, recipient_phone, reply, reply_withheld) on unrouted_messages to ringspace_tenant;
 
 -- Beside reading what belongs to workspaces, all that ringspace_system may do.
-grant select, insert, update on parked_events, reconciler_runs, spare_numbers, opt_outs to ringspace_system;
+grant select, insert, update on parked_events, reconciler_runs, opt_outs, carrier_charges to ringspace_system;
+grant select, insert, update, delete on spare_numbers, blocked_prefixes, event_bus to ringspace_system;
 grant select on unrouted_messages to ringspace_system;
-grant insert on opt_out_changes, api_keys to ringspace_system;
+grant insert on opt_out_changes, api_keys, events, event_deliveries to ringspace_system;
 grant update (last_used_at, revoked_at) on api_keys to ringspace_system;
-grant update (checked_at) on conversation_messages to ringspace_system;
+grant update (checked_at, status, error_message, send_after, released_at, updated_at) on conversation_messages to ringspace_system;
+grant update (phone_number, phone_number_sid, state, reason, next_attempt_at, updated_at) on provisioning_orders to ringspace_system;
+grant update (messaging_readiness, reason, updated_at) on phone_number_readiness to ringspace_system;
+grant update (day_spend) on sending_counters to ringspace_system;
+grant update (bus_due_at, bus_attempts, bus_sent_at, bus_error), delete on events to ringspace_system;
+grant update (lease, leased_until, claimed_at) on webhook_endpoints to ringspace_system;

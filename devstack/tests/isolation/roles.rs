@@ -118,7 +118,7 @@ async fn no_login_reaches_a_table_or_becomes_somebody_else() {
             sql.batch_execute(found).await.unwrap();
             let ask = format!(
                 "select count(*) from begin_outbound('{}', 'org_bolt', null, 'messages:write', '{}', null, 'x', 'sms', '+14155550101', 'x', '[]', 1,
-                    null, null, null, null, now()) where outcome = 'unknown_workspace'",
+                    null, null, null, null, now(), null, null) where outcome = 'unknown_workspace'",
                 town.acme.id,
                 Uuid::nil()
             );

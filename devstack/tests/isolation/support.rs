@@ -176,6 +176,18 @@ async fn furnish(sql: &Client, tenant: Tenant) {
              values (gen_random_uuid(), '{id}', 'request', 'needs_attention', 'event-of-both', '{number_id}');
          insert into phone_number_releases (phone_number_id, workspace_id, reason, release_at, next_attempt_at)
              values ('{number_id}', '{id}', 'plan', now() + interval '30 days', now() + interval '30 days');
+         insert into workspace_limits (workspace_id, messages_per_day) values ('{id}', 1000);
+         insert into sending_counters (workspace_id) values ('{id}');
+         insert into refusals (workspace_id, day, code) values ('{id}', current_date, 'daily_cap');
+         insert into carrier_charges (external_id, workspace_id, kind, phone_number, status, occurred_at)
+             values ('charge of {organization}', '{id}', 'reply', '{number}', 'sent', now());
+         insert into webhook_endpoints (id, workspace_id, url, secret) values (gen_random_uuid(), '{id}', 'https://{organization}.example/', 'secret');
+         insert into events (id, workspace_id, type, data) values (gen_random_uuid(), '{id}', 'message.received', '{{}}');
+         insert into event_deliveries (workspace_id, event_id, endpoint_id)
+             select e.workspace_id, e.id, w.id from events e join webhook_endpoints w on w.workspace_id = e.workspace_id
+             where e.workspace_id = '{id}' limit 1;
+         insert into event_attempts (workspace_id, event_id, endpoint_id, duration_ms)
+             select workspace_id, event_id, endpoint_id, 1 from event_deliveries where workspace_id = '{id}' limit 1;
          insert into api_keys (id, workspace_id, hash, prefix, name, scopes)
              values (gen_random_uuid(), '{id}', sha256('{organization}'), 'rsk_{organization}', 'of {organization}', '{{numbers:read}}');"
     ))

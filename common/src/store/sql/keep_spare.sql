@@ -1,2 +1,2 @@
 -- store::reconcile::keep_spare
-select keep_spare($1, $2, $3, $4)
+select keep_spare($1, $2)

@@ -1,0 +1,2 @@
+-- store::provisioning::refuse_spare
+select refuse_spare($1, $2, $3)
