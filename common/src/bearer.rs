@@ -4,6 +4,8 @@
 //! a key that is not in it, once a minute at most: a flood of invented key ids costs one fetch.
 
 use crate::config::{ConfigError, Settings, https_or_loopback};
+use crate::domain::Scope;
+use jiff::Timestamp;
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde::Deserialize;
@@ -13,6 +15,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::RwLock;
 
 const REFETCH_SECONDS_MIN: u64 = 60;
+/// How far the issuer's clock may be from ours.
+const LEEWAY_SECONDS: u64 = 30;
 const FETCH_SECONDS_MAX: u64 = 5;
 const KEY_SET_BYTES_MAX: usize = 256 * 1024;
 
@@ -30,28 +34,47 @@ pub enum Refusal {
     KeysUnavailable,
 }
 
-/// Who calls, for which organization.
+/// Who a token speaks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
+pub struct Member {
     /// The user.
     pub subject: String,
     /// `o.id` (Clerk's second token format), else `org_id` (its first), else the user's own id: a personal workspace.
     pub organization: String,
-    /// `o.rol`, else `org_role`, without Clerk's `org:` prefix; absent in a personal workspace.
+    /// `o.rol`, else `org_role`, without Clerk's `org:` prefix.
     pub role: Option<String>,
 }
 
-impl Caller {
-    /// Whether this role may write to customers. Roles that are not known may not.
-    pub fn may_send(&self) -> bool {
-        const MAY: [&str; 6] = ["owner", "admin", "member", "basic_member", "agent", "manager"];
-        self.role.as_deref().is_none_or(|role| MAY.contains(&role))
+impl Member {
+    /// Whether the role allows it. Without a role somebody is the owner of the personal workspace, and a member of any other;
+    /// roles that are not known allow nothing.
+    pub fn may(&self, scope: Scope) -> bool {
+        let role = match self.role.as_deref() {
+            None if self.organization == self.subject => "owner",
+            None => "member",
+            Some(role) => role,
+        };
+        match role {
+            "owner" | "admin" => scope != Scope::PlatformRead,
+            "manager" => !matches!(scope, Scope::PlatformRead | Scope::KeysWrite),
+            "member" | "basic_member" | "agent" => !matches!(
+                scope,
+                Scope::PlatformRead | Scope::KeysWrite | Scope::NumbersWrite | Scope::ConsentWrite
+            ),
+            "viewer" => matches!(
+                scope,
+                Scope::NumbersRead | Scope::ConversationsRead | Scope::UsageRead | Scope::ConsentRead
+            ),
+            "billing" => scope == Scope::UsageRead,
+            _ => false,
+        }
     }
 }
 
 #[derive(Deserialize)]
 struct Claims {
     sub: String,
+    iat: Option<f64>,
     org_id: Option<String>,
     org_role: Option<String>,
     o: Option<Value>,
@@ -96,7 +119,7 @@ impl Verifier {
     ///
     /// # Errors
     /// A [`Refusal`].
-    pub async fn verify(&self, authorization: Option<&str>) -> Result<Caller, Refusal> {
+    pub async fn verify(&self, authorization: Option<&str>) -> Result<Member, Refusal> {
         let (scheme, token) = authorization
             .and_then(|text| text.split_once(' '))
             .ok_or(Refusal::Missing)?;
@@ -122,7 +145,7 @@ impl Verifier {
         validation.set_required_spec_claims(&["exp", "iss", "sub"]);
         validation.set_issuer(&[&self.issuer]);
         validation.validate_nbf = true;
-        validation.leeway = 30;
+        validation.leeway = LEEWAY_SECONDS;
         match &self.audience {
             Some(audience) => {
                 validation.set_audience(&[audience]);
@@ -133,7 +156,15 @@ impl Verifier {
         let claims = decode::<Claims>(token, &key, &validation)
             .map_err(|_| Refusal::Invalid)?
             .claims;
-        Ok(caller(claims))
+        // the library checks `exp` and `nbf`; a token from the future was made by a clock, or by somebody, not to be believed
+        let now = Timestamp::now().as_second() as f64;
+        if claims
+            .iat
+            .is_some_and(|issued| issued > now + LEEWAY_SECONDS as f64)
+        {
+            return Err(Refusal::Invalid);
+        }
+        Ok(member(claims))
     }
 
     async fn key(&self, kid: Option<&str>) -> Result<Jwk, Refusal> {
@@ -214,7 +245,7 @@ fn find(set: &JwkSet, kid: Option<&str>) -> Option<Jwk> {
     }
 }
 
-fn caller(claims: Claims) -> Caller {
+fn member(claims: Claims) -> Member {
     let nested = |name: &str| {
         claims
             .o
@@ -228,7 +259,7 @@ fn caller(claims: Claims) -> Caller {
     let organization = nested("id")
         .or(claims.org_id.clone())
         .unwrap_or_else(|| claims.sub.clone());
-    Caller {
+    Member {
         subject: claims.sub,
         organization,
         role,
@@ -240,8 +271,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn of(claims: Value) -> Caller {
-        caller(serde_json::from_value(claims).unwrap())
+    fn of(claims: Value) -> Member {
+        member(serde_json::from_value(claims).unwrap())
     }
 
     #[test]
@@ -262,21 +293,42 @@ mod tests {
 
     #[test]
     fn roles() {
-        for (role, may) in [
-            (None, true),
-            (Some("admin"), true),
-            (Some("member"), true),
-            (Some("viewer"), false),
-            (Some("billing"), false),
-            (Some(""), false),
-        ] {
-            let caller = Caller {
-                subject: "u".into(),
-                organization: "o".into(),
-                role: role.map(str::to_owned),
-            };
-            assert_eq!(caller.may_send(), may, "{role:?}");
+        let table = [
+            (Some("owner"), "mnNcCu"),
+            (Some("admin"), "mnNcCu"),
+            (Some("manager"), "mnNcCu"),
+            (Some("member"), "mncCu"),
+            (Some("basic_member"), "mncCu"),
+            (Some("agent"), "mncCu"),
+            (None, "mncCu"),
+            (Some("viewer"), "ncu"),
+            (Some("billing"), "u"),
+            (Some("janitor"), ""),
+            (Some(""), ""),
+        ];
+        let scopes = [
+            ('m', Scope::MessagesWrite),
+            ('n', Scope::NumbersRead),
+            ('N', Scope::NumbersWrite),
+            ('c', Scope::ConversationsRead),
+            ('C', Scope::ConversationsWrite),
+            ('u', Scope::UsageRead),
+            ('p', Scope::PlatformRead),
+        ];
+        let member = |organization: &str, role: Option<&str>| Member {
+            subject: "user_1".into(),
+            organization: organization.into(),
+            role: role.map(str::to_owned),
+        };
+        for (role, allowed) in table {
+            for (letter, scope) in scopes {
+                let may = member("org_1", role).may(scope);
+                assert_eq!(may, allowed.contains(letter), "{role:?} {scope}");
+            }
         }
+        let personal = member("user_1", None);
+        assert!(personal.may(Scope::NumbersWrite) && personal.may(Scope::KeysWrite));
+        assert!(!personal.may(Scope::PlatformRead));
     }
 
     #[test]

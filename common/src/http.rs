@@ -1,7 +1,7 @@
 //! The edge of an HTTP function: API Gateway HTTP API events (payload 2.0) in, answers out.
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
-use lambda_http::http::header::{CONTENT_TYPE, HOST, SET_COOKIE};
+use lambda_http::http::header::{CONTENT_TYPE, HOST, SET_COOKIE, WWW_AUTHENTICATE};
 use lambda_http::http::{HeaderMap, StatusCode};
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Body, Request, RequestExt, Response};
@@ -213,6 +213,10 @@ impl Problem {
         );
         if let Some(seconds) = self.retry_after_seconds {
             response.headers_mut().insert("retry-after", seconds.into());
+        }
+        if self.code == "unauthorized" {
+            let scheme = lambda_http::http::HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(WWW_AUTHENTICATE, scheme);
         }
         response
     }

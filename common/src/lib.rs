@@ -9,9 +9,10 @@
 //! - [`receiver`]: what the functions that the carrier calls have in common.
 //! - [`ingest`]: what each of the carrier's webhooks stores; [`spool`]: where one waits when it cannot be stored.
 //! - [`event`]: the provisioning events of the queue; [`queue`]: SQS.
-//! - [`bearer`]: who calls the API. [`telemetry`]: the log.
+//! - [`caller`]: who calls the API and what they may do; [`bearer`]: their tokens. [`telemetry`]: the log.
 
 pub mod bearer;
+pub mod caller;
 pub mod config;
 pub mod domain;
 pub mod event;

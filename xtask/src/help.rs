@@ -1,6 +1,6 @@
 //! `cargo xtask help`: one line per command.
 
-const COMMANDS: [(&str, &str); 7] = [
+const COMMANDS: [(&str, &str); 8] = [
     ("ci", "everything that has to hold before a change goes in"),
     ("sam", "checks template.yaml with `sam validate --lint`"),
     (
@@ -15,6 +15,10 @@ const COMMANDS: [(&str, &str); 7] = [
     (
         "faults [SUITE] [--seed N]",
         "the fault laboratory in full (docs/RELIABILITY.md): cuts, kills, statuses, carrier, histories, rotation",
+    ),
+    (
+        "api-key create|list|revoke",
+        "API keys, in the database of DATABASE_URL; without more words it says what it takes",
     ),
     ("help", "this list"),
 ];

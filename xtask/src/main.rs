@@ -6,6 +6,7 @@ mod ci;
 mod faults;
 mod help;
 mod lambda_events;
+mod operate;
 mod process;
 mod sam;
 mod size;
@@ -42,6 +43,7 @@ fn run(arguments: &[&str]) -> Result<(), String> {
         ["size"] => size::run(&Workspace::find()?),
         ["lambda-events"] => lambda_events::run(&Workspace::find()?, ""),
         ["lambda-events", filter] => lambda_events::run(&Workspace::find()?, filter),
+        ["api-key", ..] => operate::run(&Workspace::find()?, arguments),
         [command, ..] if help::knows(command) => Err(format!(
             "`{command}` does not take these arguments; see `cargo xtask help`"
         )),

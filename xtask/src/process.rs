@@ -25,6 +25,19 @@ pub fn aloud(command: &mut Command) -> Result<(), String> {
     }
 }
 
+/// Runs a program that says itself what is wrong, and whose words must not be repeated here: they may be secret.
+pub fn quietly(command: &mut Command) -> Result<(), String> {
+    let status = command
+        .stdin(Stdio::null())
+        .status()
+        .map_err(|error| not_started(command, &error))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err("nothing was done".to_owned())
+    }
+}
+
 /// What a program prints.
 pub fn stdout_of(command: &mut Command) -> Result<String, String> {
     let output = command

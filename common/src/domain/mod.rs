@@ -4,10 +4,12 @@ pub mod area_code;
 pub mod destination;
 pub mod keyword;
 pub mod phone_number;
+pub mod scope;
 pub mod segments;
 pub mod status;
 pub mod tier;
 
 pub use keyword::{Keyword, classify};
 pub use phone_number::{Party, PhoneNumber};
+pub use scope::Scope;
 pub use tier::Tier;

@@ -1,5 +1,6 @@
 //! The schema, and every statement that runs on it.
 
+mod callers;
 mod figures;
 mod migrations;
 mod numbers;

@@ -33,7 +33,10 @@ async fn a_second_run_applies_nothing() {
     on_an_empty_database(async |url| {
         let first = migrator(url).run().await.expect("it migrates");
         let applied = first["applied"].as_array().map_or(0, Vec::len);
-        assert_eq!(first["version"], applied);
+        assert!(
+            first["version"].as_u64() >= Some(applied as u64),
+            "numbers may be left out"
+        );
         let before = history(url).await;
         assert_eq!(before.len(), applied);
         let second = migrator(url).run().await.expect("it has nothing to do");

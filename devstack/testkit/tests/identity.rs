@@ -42,6 +42,9 @@ fn verify(issuer: &Issuer, token: &str) -> Result<Value, String> {
     validation.validate_nbf = true;
     let key = DecodingKey::from_jwk(key).map_err(|error| error.to_string())?;
     let token: TokenData<Value> = decode(token, &key, &validation).map_err(|error| error.to_string())?;
+    if token.claims["iat"].as_i64() > Some(jiff::Timestamp::now().as_second() + 60) {
+        return Err("issued in the future".to_owned());
+    }
     Ok(token.claims)
 }
 

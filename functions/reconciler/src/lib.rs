@@ -9,6 +9,7 @@
 
 mod campaign;
 mod handler;
+mod held;
 mod messages;
 mod numbers;
 mod run;

@@ -24,6 +24,7 @@ impl Issuer {
             ("claims changed after signing", changed(self, claims)),
             ("signature removed", without_signature(self, claims)),
             ("no expiry", without_expiry(self, claims)),
+            ("issued in the future", issued_in_the_future(self, claims)),
         ]
     }
 }
@@ -125,4 +126,10 @@ pub fn without_signature(issuer: &Issuer, claims: &Claims) -> String {
 /// Rightly signed, and good for ever.
 pub fn without_expiry(issuer: &Issuer, claims: &Claims) -> String {
     issuer.token(&claims.clone().with("exp", serde_json::Value::Null))
+}
+
+/// Rightly signed by a clock that is an hour ahead.
+pub fn issued_in_the_future(issuer: &Issuer, claims: &Claims) -> String {
+    let later = jiff::Timestamp::now().as_second() + 3600;
+    issuer.token(&claims.clone().with("iat", json!(later)).expires_in(2 * HOUR))
 }

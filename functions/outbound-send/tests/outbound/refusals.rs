@@ -1,6 +1,7 @@
 //! What is refused, before the carrier hears of it, and how the carrier's own refusals come out.
 
 use crate::support::{CUSTOMER, Desk, NUMBER};
+use common::caller::SecretKey;
 use devstack::fixture::json;
 use serde_json::json;
 use simulator::{Fault, Operation, When};
@@ -47,6 +48,57 @@ async fn who_may_not() {
             .status(),
         201
     );
+}
+
+#[tokio::test]
+async fn api_keys_open_their_own_workspace_for_their_scopes() {
+    let desk = Desk::open(&[]).await;
+    let other = desk.fixture.workspace("Other", "professional", "org_2").await;
+    let body = desk.sms("Hi").to_string();
+    let mut foreign = desk.sms("Hi");
+    foreign["workspaceId"] = json!(other);
+    let mut missing = desk.sms("Hi");
+    missing["workspaceId"] = json!(uuid::Uuid::now_v7());
+    let sender = desk.api_key(Some(desk.workspace), "messages:write").await;
+    let reader = desk.api_key(Some(desk.workspace), "numbers:read").await;
+    let operator = desk.api_key(None, "messages:write").await;
+    let stranger = SecretKey::random().unwrap();
+    let ask = async |key: &SecretKey, body: &str| {
+        let response = desk.send_as(Some(key.expose()), body, None).await;
+        let code = json(&response)["code"].as_str().unwrap_or("sent").to_owned();
+        (response.status().as_u16(), code)
+    };
+    assert_eq!(ask(&stranger, &body).await, (401, "unauthorized".into()));
+    assert_eq!(ask(&reader, &body).await, (403, "forbidden".into()));
+    assert_eq!(
+        ask(&reader, &foreign.to_string()).await,
+        (403, "forbidden".into())
+    );
+    assert_eq!(
+        ask(&sender, &foreign.to_string()).await,
+        (404, "unknown_workspace".into())
+    );
+    assert_eq!(
+        ask(&sender, &missing.to_string()).await,
+        (404, "unknown_workspace".into())
+    );
+    assert_eq!(
+        ask(&operator, &missing.to_string()).await,
+        (404, "unknown_workspace".into())
+    );
+    assert_eq!(desk.carried(), 0);
+    assert_eq!(ask(&sender, &body).await, (201, "sent".into()));
+    assert_eq!(ask(&operator, &body).await, (201, "sent".into()));
+    let used = "api_keys where last_used_at is not null";
+    assert_eq!(desk.fixture.count(used).await, 3);
+    desk.fixture
+        .sql
+        .execute("update api_keys set revoked_at = now()", &[])
+        .await
+        .unwrap();
+    assert_eq!(ask(&sender, &body).await, (401, "unauthorized".into()));
+    assert_eq!(ask(&operator, &body).await, (401, "unauthorized".into()));
+    assert_eq!(desk.carried(), 2);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! A stack with one Pro workspace, and a way to ask.
 
+use common::caller::SecretKey;
 use devstack::fixture::{Fixture, json, request};
 use lambda_http::{Body, Response};
 use outbound_send::App;
@@ -47,6 +48,23 @@ impl Desk {
         self.fixture
             .issuer
             .token(&Claims::of("user_1").organization(organization, role, "acme"))
+    }
+
+    /// An API key of a workspace, or of the operators.
+    pub async fn api_key(&self, workspace: Option<Uuid>, scope: &str) -> SecretKey {
+        let key = SecretKey::random().unwrap();
+        let hash = key.hash();
+        let insert = "select create_api_key($1, $2, $3, $4, 'test', array[$5])";
+        let id = Uuid::now_v7();
+        self.fixture
+            .sql
+            .execute(
+                insert,
+                &[&workspace, &id, &hash.as_bytes(), &key.prefix(), &scope],
+            )
+            .await
+            .unwrap();
+        key
     }
 
     /// An SMS to the customer.

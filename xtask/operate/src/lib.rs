@@ -1,0 +1,22 @@
+//! What operators do to a running system by hand: `cargo xtask api-key …`. Works on the database of `DATABASE_URL`, through the same
+//! statements as the functions; a command gives what it prints.
+
+mod api_key;
+mod arguments;
+
+use common::config::Settings;
+use common::store::Store;
+use std::time::Duration;
+
+/// Runs one command and gives its output.
+///
+/// # Errors
+/// The sentence that its user reads.
+pub async fn run(settings: &Settings, arguments: &[&str]) -> Result<String, String> {
+    let (command, rest) = arguments.split_first().ok_or("which command?")?;
+    let store = || Store::from_settings(settings, Duration::from_secs(20)).map_err(|error| error.to_string());
+    match *command {
+        "api-key" => api_key::run(&store()?, rest).await,
+        other => Err(format!("there is no command `{other}`")),
+    }
+}
