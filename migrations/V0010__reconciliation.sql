@@ -117,9 +117,13 @@ begin
             elsif ours.direction = 'inbound' and ours.price is null and theirs ->> 'price' is not null then
                 update conversation_messages set price = (theirs ->> 'price')::numeric, updated_at = now() where id = ours.id;
             end if;
-        elsif (theirs ->> 'inbound')::boolean
-              and not exists (select 1 from unrouted_messages where external_id = theirs ->> 'sid') then
-            return next theirs ->> 'sid';
+        elsif (theirs ->> 'inbound')::boolean then
+            update unrouted_messages
+            set price = coalesce((theirs ->> 'price')::numeric, price), segments = coalesce((theirs ->> 'segments')::integer, segments)
+            where external_id = theirs ->> 'sid';
+            if not found then
+                return next theirs ->> 'sid';
+            end if;
         end if;
     end loop;
 end $$;

@@ -191,6 +191,8 @@ pub const STATEMENTS: &[&str] = &[
     reconcile::SETTLE_UNKNOWN,
     reconcile::SETTLE_NEVER_SENT,
     reconcile::RECONCILE_MESSAGES,
+    reconcile::RECONCILE_CALLS,
+    reconcile::RECORD_REPLY_CHARGES,
     reconcile::COMPARE_NUMBERS,
     reconcile::ADOPT_ORPHAN,
     reconcile::MARK_GHOST,

@@ -7,6 +7,7 @@
 //! bounded in time, goes on where the last one stopped, is safe beside another one, and leaves a row in `reconciler_runs`.
 //! Answer: that row's report.
 
+mod calls;
 mod campaign;
 mod handler;
 mod held;
