@@ -36,6 +36,19 @@ statements! {
     RETRY_ORDER = "api_retry_order",
     CANCEL_ORDER = "api_cancel_order",
     RELEASE_NUMBER = "api_release_number",
+    LIST_CONVERSATIONS = "api_list_conversations",
+    GET_CONVERSATION = "api_get_conversation",
+    UPDATE_CONVERSATION = "api_update_conversation",
+    LIST_MESSAGES = "api_list_messages",
+    GET_MESSAGE = "api_get_message",
+    FIND_RESENDABLE = "api_find_resendable",
+    LINK_RESEND = "api_link_resend",
+    GET_CUSTOMER = "api_get_customer",
+    LIST_CUSTOMER_MESSAGES = "api_list_customer_messages",
+    LIST_CONTACTS = "api_list_contacts",
+    GET_CONTACT = "api_get_contact",
+    SAVE_CONTACT = "api_save_contact",
+    TRACE_MESSAGE = "api_trace_message",
 }
 
 /// What a statement of the API answers.

@@ -8,9 +8,13 @@
 //! ([`Field`], [`Schema`]): the same table checks every request, so that nothing is documented that is not checked, and is
 //! written down as OpenAPI. Most routes are one statement; the others are a function that is handed a [`Call`].
 
+mod contacts;
+mod conversations;
 mod cursor;
+mod customers;
 mod field;
 mod handler;
+mod messages;
 pub mod openapi;
 mod phone_numbers;
 mod problems;
@@ -25,4 +29,8 @@ pub use route::{Answers, Body, Call, Custom, Failure, Route, Run};
 /// Every route, by resource.
 pub const ROUTES: &[&[Route]] = &[
     phone_numbers::ROUTES,
+    conversations::ROUTES,
+    customers::ROUTES,
+    messages::ROUTES,
+    contacts::ROUTES,
 ];
