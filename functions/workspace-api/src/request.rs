@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn literal_segments_come_before_braces() {
-        let operation = |method, path| find(method, path).map(|matched| matched.route.operation);
+        let operation = |method: &str, path: &str| find(method, path).map(|matched| matched.route.operation);
         let base = "/api/workspaces/w/phone-numbers";
         assert_eq!(operation("GET", base).unwrap(), "listPhoneNumbers");
         assert_eq!(operation("GET", &format!("{base}/orders")).unwrap(), "listOrders");
