@@ -4,9 +4,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use common::config::{Settings, StartError};
 use lambda_http::{Body, Request, Response};
+use serde_json::Value;
 
 use super::error::Error;
 use super::options::Observer;
+use super::queue::Work;
 
 /// Where the carrier's webhooks come in.
 const SIGNALWIRE: &str = "/api/webhooks/signalwire";
@@ -18,7 +20,10 @@ pub(super) struct Functions {
     status_callback: status_callback::App,
     outbound_send: outbound_send::App,
     clerk_webhook: clerk_webhook::App,
-    pub(super) provision_trigger: provision_trigger::App,
+    webhook_fallback: webhook_fallback::App,
+    provision_trigger: provision_trigger::App,
+    spool_replay: spool_replay::App,
+    reconciler: reconciler::App,
 }
 
 /// A function with an HTTP trigger.
@@ -29,6 +34,7 @@ pub(super) enum Route {
     StatusCallback,
     OutboundSend,
     ClerkWebhook,
+    WebhookFallback,
 }
 
 impl Route {
@@ -46,6 +52,7 @@ impl Route {
             "/sms" | "/whatsapp" => Some(Self::SmsWebhook),
             "/voice" => Some(Self::VoiceWebhook),
             "/status" => Some(Self::StatusCallback),
+            "/fallback/sms" | "/fallback/voice" => Some(Self::WebhookFallback),
             tail if tail.starts_with("/voice/") => Some(Self::VoiceWebhook),
             tail if tail.starts_with("/status/") => Some(Self::StatusCallback),
             _ => None,
@@ -60,6 +67,7 @@ impl Route {
             Self::StatusCallback => "status-callback",
             Self::OutboundSend => "outbound-send",
             Self::ClerkWebhook => "clerk-webhook",
+            Self::WebhookFallback => "webhook-fallback",
         }
     }
 }
@@ -87,6 +95,15 @@ impl Functions {
             provision_trigger: provision_trigger::App::start_with(given())
                 .await
                 .map_err(failed("provision-trigger"))?,
+            webhook_fallback: webhook_fallback::App::start_with(given())
+                .await
+                .map_err(failed("webhook-fallback"))?,
+            spool_replay: spool_replay::App::start_with(given())
+                .await
+                .map_err(failed("spool-replay"))?,
+            reconciler: reconciler::App::start_with(given())
+                .await
+                .map_err(failed("reconciler"))?,
         })
     }
 
@@ -97,7 +114,36 @@ impl Functions {
             Route::StatusCallback => self.status_callback.handle(request).await,
             Route::OutboundSend => self.outbound_send.handle(request).await,
             Route::ClerkWebhook => self.clerk_webhook.handle(request).await,
+            Route::WebhookFallback => self.webhook_fallback.handle(request).await,
         }
+    }
+
+    /// Hands a batch to the queue's function; gives the ids of what has to come again, `None` where that is not known.
+    pub(super) async fn take(&self, work: Work, batch: Value) -> Option<Vec<String>> {
+        let failures = match work {
+            Work::Provisioning => {
+                let batch = serde_json::from_value(batch).ok()?;
+                self.provision_trigger.handle(batch).await.batch_item_failures
+            }
+            Work::Spool => {
+                let batch = serde_json::from_value(batch).ok()?;
+                self.spool_replay.handle(batch).await.batch_item_failures
+            }
+        };
+        Some(
+            failures
+                .into_iter()
+                .map(|failure| failure.item_identifier)
+                .collect(),
+        )
+    }
+
+    /// Runs what a schedule asks for; gives the report.
+    pub(super) async fn reconcile(&self, event: &Value) -> Result<Value, String> {
+        self.reconciler
+            .handle(event)
+            .await
+            .map_err(|error| error.to_string())
     }
 }
 
@@ -166,7 +212,18 @@ mod tests {
                 Some("status-callback"),
             ),
             ("POST", "/api/webhooks/signalwire/voices", None),
-            ("POST", "/api/webhooks/signalwire/fallback/sms", None),
+            (
+                "POST",
+                "/api/webhooks/signalwire/fallback/sms",
+                Some("webhook-fallback"),
+            ),
+            (
+                "POST",
+                "/api/webhooks/signalwire/fallback/voice",
+                Some("webhook-fallback"),
+            ),
+            ("POST", "/api/webhooks/signalwire/fallback", None),
+            ("POST", "/api/webhooks/signalwire/fallback/status", None),
             ("POST", "/", None),
         ] {
             assert_eq!(
