@@ -56,13 +56,14 @@ language sql as $$
         select o.id from conversation_messages o
         where o.status in ('queued', 'sending', 'sent', 'unknown', 'ringing', 'in-progress')
           and o.created_at > now() - interval '5 days'
+          and o.send_after is null -- held: its time comes
           and (o.status <> 'sent' or o.created_at > now() - interval '1 day')
           and (o.checked_at is null or o.checked_at < now() - least((now() - o.created_at) / 4, interval '6 hours'))
         order by o.checked_at nulls first, o.created_at
         limit p_limit
         for update skip locked)
     returning m.id, m.workspace_id, m.external_id, c.channel, m.direction, m.status, m.sender_phone, m.recipient_phone,
-              m.connect_phone, m.body, m.created_at
+              m.connect_phone, m.body, coalesce(m.released_at, m.created_at)
 $$;
 
 -- A message or call whose answer was lost has been found at the carrier: `true` if it is this one, and nobody else's.
@@ -82,11 +83,16 @@ begin
     return true;
 end $$;
 
--- The carrier knows nothing of it: it was never sent.
+-- The carrier knows nothing of it: it was never sent. What had been held goes back and is sent when its turn comes: nobody waits
+-- for it any more who could send it again.
 create function settle_never_sent(p_id uuid) returns void
 language sql as $$
     update conversation_messages
-    set status = 'failed', error_message = 'the carrier never received it', updated_at = now()
+    set status = case when released_at is null then 'failed' else 'queued' end,
+        error_message = case when released_at is null then 'the carrier never received it' end,
+        send_after = case when released_at is not null then now() end,
+        released_at = null,
+        updated_at = now()
     where id = p_id and external_id is null and status in ('queued', 'unknown')
 $$;
 
@@ -109,9 +115,13 @@ begin
             elsif ours.direction = 'inbound' and ours.price is null and theirs ->> 'price' is not null then
                 update conversation_messages set price = (theirs ->> 'price')::numeric, updated_at = now() where id = ours.id;
             end if;
-        elsif (theirs ->> 'inbound')::boolean
-              and not exists (select 1 from unrouted_messages where external_id = theirs ->> 'sid') then
-            return next theirs ->> 'sid';
+        elsif (theirs ->> 'inbound')::boolean then
+            update unrouted_messages
+            set price = coalesce((theirs ->> 'price')::numeric, price), segments = coalesce((theirs ->> 'segments')::integer, segments)
+            where external_id = theirs ->> 'sid';
+            if not found then
+                return next theirs ->> 'sid';
+            end if;
         end if;
     end loop;
 end $$;

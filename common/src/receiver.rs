@@ -1,6 +1,7 @@
 //! What the functions that the carrier calls have in common: the gate, the database, the answer when something fails.
 
 use crate::config::{ConfigError, Live, Settings, SharedNumbers};
+use crate::domain::destination::AllowedCountries;
 use crate::http::{self, RawRequest};
 use crate::ingest::Hook;
 use crate::spool::{Spool, Spooled};
@@ -34,6 +35,8 @@ pub struct Receiver {
     pub shared: SharedNumbers,
     /// Where it waits while the database is away.
     pub spool: Option<Spool>,
+    /// Where a call may be forwarded to.
+    pub countries: AllowedCountries,
 }
 
 impl Receiver {
@@ -47,6 +50,7 @@ impl Receiver {
             store: Store::from_settings(settings, STORE_BUDGET)?,
             shared: settings.shared_numbers()?,
             spool: Spool::from_settings(settings)?,
+            countries: settings.allowed_countries()?,
         })
     }
 }

@@ -66,6 +66,11 @@ impl MessageRecord {
     pub fn is_inbound(&self) -> bool {
         self.direction == "inbound"
     }
+
+    /// Whether the carrier sent it because a webhook was answered so.
+    pub fn is_reply(&self) -> bool {
+        self.direction == "outbound-reply"
+    }
 }
 
 /// A call as the carrier has it.
@@ -73,6 +78,8 @@ impl MessageRecord {
 pub struct CallRecord {
     /// SID.
     pub sid: String,
+    /// The call that this is a leg of.
+    pub parent_call_sid: Option<String>,
     /// E.164.
     pub from: String,
     /// E.164.
@@ -238,6 +245,21 @@ impl Client {
                 .http()
                 .get(self.compat("Messages"))
                 .query(&[("DateSent>", day), ("PageSize", PAGE_SIZE)]),
+        };
+        self.page(request).await
+    }
+
+    /// All calls and their legs, page by page. Not by `StartTime`: a leg that nobody took has none, and is charged all the same.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn calls(&self, next: Option<&str>) -> Result<Listed<CallRecord>, Error> {
+        let request = match next {
+            Some(uri) => self.http().get(self.follow(uri)?),
+            None => self
+                .http()
+                .get(self.compat("Calls"))
+                .query(&[("PageSize", PAGE_SIZE)]),
         };
         self.page(request).await
     }

@@ -6,9 +6,11 @@
 
 mod calls;
 mod connect;
+mod consent;
 mod error;
 mod inbound;
 mod keys;
+mod limits;
 mod outbound;
 mod provisioning;
 mod reconcile;
@@ -16,10 +18,12 @@ mod reports;
 
 pub use calls::{CallRoute, CallScript, DialOutcome};
 pub use connect::{DatabaseUrl, Tls};
+pub use consent::{ConsentChange, ManualConsent};
 pub use error::Error;
 pub use inbound::{Outcome, Recorded};
 pub use keys::{ApiKey, NewApiKey};
-pub use outbound::{Begin, Finish, NewMessage};
+pub use limits::{BlockedPrefix, RefusalCount};
+pub use outbound::{Begin, Finish, Held, NewMessage};
 pub use provisioning::{Chosen, Configured, Order, ReleaseJob, WorkspaceChange};
 pub use reconcile::{Adoption, NumberFinding, OpenMessage};
 
@@ -151,12 +155,23 @@ pub const STATEMENTS: &[&str] = &[
     calls::RECORD_INBOUND_CALL,
     calls::RECORD_DIAL_RESULT,
     calls::FIND_CALL_SCRIPT,
+    consent::CHANGE_CONSENT,
+    consent::CONSENT_HISTORY,
     inbound::RECORD_INBOUND_MESSAGE,
     keys::CREATE_API_KEY,
     keys::LIST_API_KEYS,
     keys::REVOKE_API_KEY,
+    limits::SET_LIMITS,
+    limits::SHOW_LIMITS,
+    limits::LIST_BLOCKED_PREFIXES,
+    limits::BLOCK_PREFIX,
+    limits::UNBLOCK_PREFIX,
+    limits::LIST_REFUSALS,
     outbound::BEGIN_OUTBOUND,
     outbound::FINISH_OUTBOUND,
+    outbound::MAY_STILL_SEND,
+    outbound::RELEASE_HELD,
+    outbound::HOLD_AGAIN,
     provisioning::APPLY_WORKSPACE_EVENT,
     provisioning::REQUEST_NUMBER,
     provisioning::RETRY_ORDER,
@@ -176,6 +191,8 @@ pub const STATEMENTS: &[&str] = &[
     reconcile::SETTLE_UNKNOWN,
     reconcile::SETTLE_NEVER_SENT,
     reconcile::RECONCILE_MESSAGES,
+    reconcile::RECONCILE_CALLS,
+    reconcile::RECORD_REPLY_CHARGES,
     reconcile::COMPARE_NUMBERS,
     reconcile::ADOPT_ORPHAN,
     reconcile::MARK_GHOST,

@@ -10,6 +10,8 @@ pub(super) const CLAIM_OPEN_MESSAGES: &str = include_str!("sql/claim_open_messag
 pub(super) const SETTLE_UNKNOWN: &str = include_str!("sql/settle_unknown.sql");
 pub(super) const SETTLE_NEVER_SENT: &str = include_str!("sql/settle_never_sent.sql");
 pub(super) const RECONCILE_MESSAGES: &str = include_str!("sql/reconcile_messages.sql");
+pub(super) const RECONCILE_CALLS: &str = include_str!("sql/reconcile_calls.sql");
+pub(super) const RECORD_REPLY_CHARGES: &str = include_str!("sql/record_reply_charges.sql");
 pub(super) const COMPARE_NUMBERS: &str = include_str!("sql/compare_numbers.sql");
 pub(super) const ADOPT_ORPHAN: &str = include_str!("sql/adopt_orphan.sql");
 pub(super) const MARK_GHOST: &str = include_str!("sql/mark_ghost.sql");
@@ -126,6 +128,24 @@ impl Store {
     pub async fn reconcile_messages(&self, rows: &Value) -> Result<Vec<String>, Error> {
         let rows = self.rows(RECONCILE_MESSAGES, &[(rows, Type::JSONB)]).await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    /// Compares a page of the carrier's calls and legs with ours; gives how many rows that changed.
+    ///
+    /// # Errors
+    /// When it is not stored.
+    pub async fn reconcile_calls(&self, rows: &Value) -> Result<i32, Error> {
+        Ok(self.row(RECONCILE_CALLS, &[(rows, Type::JSONB)]).await?.get(0))
+    }
+
+    /// Keeps what the carrier charged for texts that it sent as answers of our webhooks.
+    ///
+    /// # Errors
+    /// When it is not stored.
+    pub async fn record_reply_charges(&self, rows: &Value) -> Result<(), Error> {
+        self.rows(RECORD_REPLY_CHARGES, &[(rows, Type::JSONB)])
+            .await
+            .map(|_| ())
     }
 
     /// Compares all of the carrier's numbers with ours.

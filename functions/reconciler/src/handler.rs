@@ -1,7 +1,7 @@
 //! The story of one run.
 
 use crate::run::{RUN_MAX, Run};
-use crate::{campaign, messages, numbers};
+use crate::{calls, campaign, held, messages, numbers};
 use common::config::{ConfigError, Live, Settings, SharedNumbers, StartError};
 use common::store::{self, Store};
 use provision_trigger::order::{self, Progress};
@@ -43,11 +43,13 @@ pub struct App {
 }
 
 /// What a run does, one after the other, and up to which percentage of its time.
-const WORK: [(Part, u32); 5] = [
-    (Part::Orders, 40),
-    (Part::Releases, 50),
+const WORK: [(Part, u32); 7] = [
+    (Part::Orders, 35),
+    (Part::Releases, 45),
+    (Part::Held, 55),
     (Part::Sweep, 70),
-    (Part::Messages, 85),
+    (Part::Messages, 80),
+    (Part::Calls, 85),
     (Part::Campaign, 90),
 ];
 
@@ -62,8 +64,10 @@ const NIGHTLY: [(Part, u32); 2] = [
 enum Part {
     Orders,
     Releases,
+    Held,
     Sweep,
     Messages,
+    Calls,
     Campaign,
     Numbers,
 }
@@ -179,8 +183,10 @@ impl App {
             match part {
                 Part::Orders => self.orders(parts, run).await,
                 Part::Releases => releases(parts, run).await,
+                Part::Held => held::send_due(parts, run).await,
                 Part::Sweep => messages::sweep(parts, run).await,
                 Part::Messages => messages::compare(parts, run).await,
+                Part::Calls => calls::compare(parts, run).await,
                 Part::Campaign => campaign::poll(parts, run, schedule != Schedule::FiveMinutes).await,
                 Part::Numbers => numbers::compare(parts, run).await,
             }
@@ -250,8 +256,10 @@ impl Part {
         match self {
             Self::Orders => "orders",
             Self::Releases => "releases",
+            Self::Held => "held messages",
             Self::Sweep => "messages",
             Self::Messages => "comparison",
+            Self::Calls => "calls",
             Self::Campaign => "campaign",
             Self::Numbers => "numbers",
         }

@@ -214,7 +214,11 @@ pub async fn compare(parts: &Parts, run: &mut Run) {
             Err(error) => return run.carrier_problem("comparison", &error),
         };
         run.count("messages_compared", page.items.len());
-        let rows: Value = page.items.iter().map(row).collect();
+        let (replies, rows): (Vec<_>, Vec<_>) = page.items.iter().partition(|message| message.is_reply());
+        if let Err(error) = record_replies(parts, &replies).await {
+            return run.problem("comparison", &error);
+        }
+        let rows: Value = rows.into_iter().map(row).collect();
         match parts.store().reconcile_messages(&rows).await {
             Ok(missing) => {
                 for message in page.items.iter().filter(|message| missing.contains(&message.sid)) {
@@ -234,6 +238,24 @@ pub async fn compare(parts: &Parts, run: &mut Run) {
         }
     }
     run.resume_at(next);
+}
+
+/// The carrier sent these as answers of our webhooks; they have no row of ours, but they have a price.
+async fn record_replies(parts: &Parts, replies: &[&MessageRecord]) -> Result<(), store::Error> {
+    if replies.is_empty() {
+        return Ok(());
+    }
+    let rows: Value = replies
+        .iter()
+        .map(|message| {
+            let mut row = row(message);
+            row["from"] = json!(message.from);
+            row["to"] = json!(message.to);
+            row["created_at"] = json!(message.created());
+            row
+        })
+        .collect();
+    parts.store().record_reply_charges(&rows).await
 }
 
 fn row(message: &MessageRecord) -> Value {

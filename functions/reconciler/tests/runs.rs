@@ -86,6 +86,7 @@ impl Desk {
             body,
             media_urls: &[],
             status_callback: "http://127.0.0.1:9/lost",
+            max_price: None,
         };
         let sid = client.send_message(&request).await.unwrap().sid;
         self.fixture.simulator.settle().await;
