@@ -182,17 +182,18 @@ begin
 end $$;
 
 -- A number that somebody asked for: an order, or one that says which limit it met. An event delivered twice is one order.
--- The event may be the first that we hear of its workspace.
 create function request_number(
-    p_workspace uuid, p_name text, p_slug text, p_owner text, p_tier text, p_at timestamptz,
-    p_event_id text, p_area_code text, p_number_type text, p_friendly_name text, p_order_id uuid)
+    p_event_id text, p_workspace uuid, p_area_code text, p_number_type text, p_friendly_name text, p_order_id uuid)
 returns setof uuid language plpgsql as $$
 declare
     tenant workspaces;
     allowed integer;
 begin
     perform act_for(p_workspace);
-    tenant := upsert_workspace(p_workspace, p_name, p_slug, p_owner, p_tier, null, p_at, false);
+    select * into tenant from workspaces where id = p_workspace for update;
+    if not found then
+        raise exception 'unknown workspace' using errcode = 'RS404';
+    end if;
     allowed := coalesce(tenant.number_limit, tier_number_limit(tenant.subscription_tier));
     if not exists (select 1 from provisioning_orders where workspace_id = p_workspace and event_id = p_event_id) then
         insert into provisioning_orders (id, workspace_id, origin, event_id, area_code, number_type, friendly_name, state, reason)
@@ -207,6 +208,17 @@ begin
     end if;
     return query select id from provisioning_orders
         where workspace_id = p_workspace and event_id = p_event_id and state not in ('active', 'canceled', 'needs_attention');
+end $$;
+
+-- The same for an event, which may be the first that we hear of its workspace.
+create function request_number(
+    p_workspace uuid, p_name text, p_slug text, p_owner text, p_tier text, p_at timestamptz,
+    p_event_id text, p_area_code text, p_number_type text, p_friendly_name text, p_order_id uuid)
+returns setof uuid language plpgsql as $$
+begin
+    perform act_for(p_workspace);
+    perform upsert_workspace(p_workspace, p_name, p_slug, p_owner, p_tier, null, p_at, false);
+    return query select request_number(p_event_id, p_workspace, p_area_code, p_number_type, p_friendly_name, p_order_id);
 end $$;
 
 -- A person asks for another try. An order that met the limit is measured against it again.

@@ -15,7 +15,7 @@ end $$;
 -- Nobody else works on the order while the lease runs; no row when somebody does, or when nothing is left to do.
 create function lease_order(p_order uuid, p_lease uuid, p_seconds double precision)
 returns table (id uuid, workspace_id uuid, attempts integer, area_code text, number_type text, phone_number text,
-               phone_number_id uuid, name text, preferred_area_code text, entitled boolean)
+               phone_number_id uuid, name text, preferred_area_code text, entitled boolean, wanted_number text)
 language plpgsql as $$
 #variable_conflict use_column
 begin
@@ -28,7 +28,7 @@ begin
               and (leased_until is null or leased_until < now())
             returning *)
         select l.id, l.workspace_id, l.attempts, l.area_code, l.number_type, l.phone_number, l.phone_number_id,
-               w.name, w.preferred_area_code, w.is_active and w.subscription_tier <> 'starter'
+               w.name, w.preferred_area_code, w.is_active and w.subscription_tier <> 'starter', l.wanted_number
         from leased l join workspaces w on w.id = l.workspace_id;
 end $$;
 

@@ -66,6 +66,12 @@ insert into function_access (name, works_as, callers, why) values
     ('create_api_key',         'system', '{owner}', 'an operator''s key belongs to no workspace'),
     ('list_api_keys',          'system', '{owner}', 'an operator lists the whole platform''s'),
     ('revoke_api_key',         'system', '{owner}', 'an operator revokes a leaked key wherever it belongs'),
+    ('preview_open_messages',  'system', '{owner}', 'an operator asks about a sweep'),
+    ('preview_messages',       'system', '{owner}', 'an operator asks about a sweep'),
+    ('preview_orphan',         'system', '{owner}', 'an operator asks about numbers that are nobody''s'),
+    ('preview_orders',         'system', '{owner}', 'an operator asks about a sweep'),
+    ('preview_releases',       'system', '{owner}', 'an operator asks about a sweep'),
+    ('preview_held',           'system', '{owner}', 'an operator asks about a sweep'),
     ('set_limits',             'tenant', '{owner}', null),
     ('show_limits',            'tenant', '{owner}', null),
     ('change_consent',         'system', '{owner}', 'an operator keeps what was said to a shared number'),
@@ -125,10 +131,19 @@ insert into function_access (name, works_as, callers, why) values
     ('find_api_key',           'system', '{}', 'nobody knows whose a key is before it is found'),
     ('is_opted_out',           'system', '{}', 'on a shared number the customer''s word binds everybody'),
     ('forget_spare',           'system', '{}', 'a spare number belongs to none'),
+    ('is_held_elsewhere',      'system', '{}', 'whoever holds it, nobody else may buy it'),
+    ('hold_number',            'system', '{}', 'the number may have been another''s until now'),
+    ('is_on_order',            'system', '{}', 'two orders never choose the same number'),
     ('is_consent_known',       'system', '{}', 'what is said to a shared number belongs to none'),
     ('may_confirm',            'system', '{}', 'on a shared number the message may be nobody''s'),
     ('await_sends_under_way',  'system', '{}', 'on a shared number the customer''s word binds everybody'),
     ('record_consent',         'system', '{}', 'what is said to a shared number belongs to none');
+
+-- The workspace API's routes are called `api_…` and begin alike.
+insert into function_access (name, works_as, callers)
+select distinct p.proname, 'tenant', array['api'] from pg_proc p
+where p.pronamespace = current_schema()::regnamespace and p.proname like 'api\_%'
+  and p.proargnames[1:4] = array['p_workspace', 'p_owner', 'p_key', 'p_scope'];
 
 -- Makes a role. Roles belong to the whole server, so the migration of another of its databases may make the same one meanwhile.
 create procedure make_role(p_role name) language plpgsql as $$
@@ -307,12 +322,12 @@ call secure_schema();
 create policy of_nobody_yet on parked_reports to ringspace_tenant using (workspace_id is null) with check (workspace_id is null);
 -- What a function that works for a workspace sees of tables that belong to none: the platform's own data, that there is a bus, and of
 -- a message that was stored for nobody that it was there, not what it says or who wrote it.
-grant select on tier_limits, blocked_prefixes, send_estimates, phone_zones, rates, plan_prices to ringspace_tenant, ringspace_system;
+grant select on tier_limits, blocked_prefixes, send_estimates, phone_zones, rates, plan_prices, delivery_errors to ringspace_tenant, ringspace_system;
 grant select (is_there) on event_bus to ringspace_tenant;
 grant insert, select (id, external_id, recipient_phone, reply, reply_withheld) on unrouted_messages to ringspace_tenant;
 
 -- Beside reading what belongs to workspaces, all that ringspace_system may do.
-grant select, insert, update on parked_events, reconciler_runs, opt_outs, carrier_charges to ringspace_system;
+grant select, insert, update on parked_events, reconciler_runs, opt_outs, carrier_charges, phone_number_holds to ringspace_system;
 grant select, insert, update, delete on spare_numbers, blocked_prefixes, event_bus to ringspace_system;
 grant select on unrouted_messages to ringspace_system;
 grant insert on opt_out_changes, api_keys, events, event_deliveries to ringspace_system;

@@ -96,6 +96,7 @@ impl Fixture {
         let config = self.simulator.config();
         let mut pairs: Vec<(String, String)> = [
             ("DATABASE_URL", self.database_url().as_str()),
+            ("MIGRATION_DATABASE_URL", self.database.url()),
             ("SIGNALWIRE_PROJECT_ID", &config.project_id),
             ("SIGNALWIRE_TOKEN", &config.token),
             ("SIGNALWIRE_SIGNING_KEY", &config.signing_key),

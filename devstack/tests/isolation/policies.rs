@@ -13,6 +13,7 @@ use crate::support::{Town, number, refusal, tenant_tables};
 const SHARED: &[(&str, &str)] = &[
     // the platform's own data
     ("blocked_prefixes", "read created_at, kind, note, prefix"),
+    ("delivery_errors", "read advice, code, is_permanent, words"),
     ("phone_zones", "read prefix, zones"),
     (
         "plan_prices",
@@ -48,6 +49,7 @@ const SWEEPS_WRITE: &[&str] = &[
     "opt_out_changes",
     "opt_outs",
     "parked_events",
+    "phone_number_holds",
     "phone_number_readiness",
     "provisioning_orders",
     "reconciler_runs",
