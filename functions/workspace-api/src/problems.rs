@@ -10,7 +10,7 @@ pub const CODES: &[(&str, u16, &str)] = &[
     ("unauthorized", 401, "no valid bearer token or API key"),
     ("forbidden", 403, "the role or the key's scopes do not allow it"),
     ("unknown_workspace", 404, "there is no such workspace, or it is another's"),
-    ("not_found", 404, "there is no such thing in this workspace, or no such route"),
+    ("not_found", 404, "there is no such thing in this workspace"),
     ("method_not_allowed", 405, "the route is there, but not with this method"),
     ("number_limit", 409, "the plan allows no further number; `allowedBy` says which would"),
     ("number_taken", 409, "another workspace holds this number for the moment"),
