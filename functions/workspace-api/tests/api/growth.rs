@@ -32,8 +32,8 @@ async fn answers_cost_the_same_among_a_thousand() {
          insert into conversations (id, workspace_id, phone_number_id, business_phone, customer_phone, channel, message_count, last_message_at)
          select md5(w.id::text || c)::uuid, w.id, n.id, n.phone_number, '+1415' || (5550000 + c), 'sms', 20, now() - make_interval(mins => c)
          from workspaces w join workspace_phone_numbers n on n.workspace_id = w.id, generate_series(1, 50) c;
-         insert into conversation_messages (workspace_id, conversation_id, direction, body, sender_phone, recipient_phone, external_id, status, created_at)
-         select c.workspace_id, c.id, 'inbound', 'words ' || m, c.customer_phone, c.business_phone, md5(c.id::text || m), 'received',
+         insert into conversation_messages (id, workspace_id, conversation_id, direction, body, sender_phone, recipient_phone, status, created_at)
+         select lpad(to_hex(row_number() over ()), 32, '0')::uuid, c.workspace_id, c.id, 'inbound', 'words ' || m, c.customer_phone, c.business_phone, 'received',
                 c.last_message_at - make_interval(mins => m)
          from conversations c, generate_series(1, 20) m;
          set session_replication_role = default",
