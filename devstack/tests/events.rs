@@ -176,11 +176,22 @@ async fn what_the_pages_ask_is_answered_as_expected() {
     fixture.set("AUTH_ISSUER", "http://127.0.0.1:8790");
     let insert = "insert into workspaces (id, name, clerk_organization_id, subscription_tier) values ($1, 'Acme Plumbing', $2, 'professional')";
     let id: uuid::Uuid = catalogue::WORKSPACE.parse().unwrap();
-    fixture.sql.execute(insert, &[&id, &catalogue::ORGANIZATION]).await.unwrap();
-    let app = ::workspace_api::App::start_with(fixture.settings()).await.unwrap();
+    fixture
+        .sql
+        .execute(insert, &[&id, &catalogue::ORGANIZATION])
+        .await
+        .unwrap();
+    let app = ::workspace_api::App::start_with(fixture.settings())
+        .await
+        .unwrap();
     for (name, expected) in expectations("workspace-api") {
         let answer = app.handle(request(event(&name))).await;
-        assert_eq!(answer.status().as_u16(), expected["statusCode"], "{name}: {}", text(&answer));
+        assert_eq!(
+            answer.status().as_u16(),
+            expected["statusCode"],
+            "{name}: {}",
+            text(&answer)
+        );
     }
 }
 

@@ -37,7 +37,10 @@ impl Names {
         let mut result = String::new();
         let mut rest = text;
         // ids, wherever they stand
-        while let Some(at) = (0..rest.len()).find(|at| rest.get(*at..at + 36).is_some_and(|part| part.parse::<Uuid>().is_ok())) {
+        while let Some(at) = (0..rest.len()).find(|at| {
+            rest.get(*at..at + 36)
+                .is_some_and(|part| part.parse::<Uuid>().is_ok())
+        }) {
             result.push_str(&rest[..at]);
             result.push_str(&self.id(&rest[at..at + 36]));
             rest = &rest[at + 36..];
@@ -90,8 +93,19 @@ struct Tour {
 
 impl Tour {
     /// Asks, checks the answer against what the route promises, and writes both down.
-    async fn ask(&mut self, operation: &'static str, path: &[(&str, &str)], query: &str, body: Value) -> Value {
-        let route: &Route = ROUTES.iter().copied().flatten().find(|route| route.operation == operation).expect(operation);
+    async fn ask(
+        &mut self,
+        operation: &'static str,
+        path: &[(&str, &str)],
+        query: &str,
+        body: Value,
+    ) -> Value {
+        let route: &Route = ROUTES
+            .iter()
+            .copied()
+            .flatten()
+            .find(|route| route.operation == operation)
+            .expect(operation);
         let mut target = route.path.replace("{workspaceId}", &self.workspace.to_string());
         for (name, value) in path {
             target = target.replace(&format!("{{{name}}}"), value);
@@ -101,7 +115,11 @@ impl Tour {
         let target = format!("{target}{mark}{query}");
         let authorization = format!("Bearer {}", self.token);
         let mut headers = vec![("authorization", authorization.as_str())];
-        let text = if body.is_null() { String::new() } else { body.to_string() };
+        let text = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
         if !text.is_empty() {
             headers.push(("content-type", "application/json"));
         }
@@ -109,10 +127,20 @@ impl Tour {
         if route.needs_key {
             headers.push(("idempotency-key", &key));
         }
-        let answer = http::request(route.method, &format!("{}{target}", self.stack.urls().gateway), &headers, text)
-            .await
-            .unwrap();
-        assert!((200..300).contains(&answer.status), "{operation}: {} {}", answer.status, answer.body);
+        let answer = http::request(
+            route.method,
+            &format!("{}{target}", self.stack.urls().gateway),
+            &headers,
+            text,
+        )
+        .await
+        .unwrap();
+        assert!(
+            (200..300).contains(&answer.status),
+            "{operation}: {} {}",
+            answer.status,
+            answer.body
+        );
         let json = answer.json();
         self.shown.push(operation);
         let shown_target = self.names.text(&target.replace('?', " ?")).replace(" ?", "?");
@@ -134,7 +162,9 @@ impl Tour {
                 let _ = writeln!(self.text, "{}, `{kind}`: the file.", answer.status);
             }
             _ => {
-                route.check_answer(&json).unwrap_or_else(|why| panic!("{why}: {json:#}"));
+                route
+                    .check_answer(&json)
+                    .unwrap_or_else(|why| panic!("{why}: {json:#}"));
                 let mut shown = self.names.value(&json);
                 // the first of a list says enough
                 if let Some(items) = shown.get_mut("items").and_then(Value::as_array_mut) {
@@ -157,13 +187,26 @@ async fn tour() -> Tour {
     let primary = "update workspace_phone_numbers set number_type = 'primary', friendly_name = 'Main line' where id = $1::text::uuid";
     sql.execute(primary, &[&number]).await.unwrap();
     let token = stack.token(&Claims::of("user_ada").organization("org_acme", "admin", "acme"));
-    let mut tour = Tour { stack, token, workspace, names: Names::default(), text: String::new(), shown: Vec::new() };
+    let mut tour = Tour {
+        stack,
+        token,
+        workspace,
+        names: Names::default(),
+        text: String::new(),
+        shown: Vec::new(),
+    };
 
     tour.text.push_str("\n## Numbers\n");
     let of_number = [("phoneNumberId", number.as_str())];
     tour.ask("listPhoneNumbers", &[], "limit=10", Value::Null).await;
     tour.ask("getPhoneNumber", &of_number, "", Value::Null).await;
-    tour.ask("updatePhoneNumber", &of_number, "", json!({ "friendlyName": "Front desk" })).await;
+    tour.ask(
+        "updatePhoneNumber",
+        &of_number,
+        "",
+        json!({ "friendlyName": "Front desk" }),
+    )
+    .await;
     let voice = json!({
         "forwardTo": ["+14155550111"], "timeZone": "America/Chicago", "greeting": "You have reached Acme Plumbing.",
         "businessHours": { "mon": [["08:00", "12:00"], ["13:00", "17:00"]], "sat": [["09:00", "12:00"]] },
@@ -172,31 +215,56 @@ async fn tour() -> Tour {
     tour.ask("putVoiceSettings", &of_number, "", voice).await;
     tour.ask("getVoiceSettings", &of_number, "", Value::Null).await;
     tour.ask("registerWebhooks", &of_number, "", Value::Null).await;
-    let found = tour.ask("searchPhoneNumbers", &[], "", json!({ "areaCode": "405", "limit": 2 })).await;
+    let found = tour
+        .ask(
+            "searchPhoneNumbers",
+            &[],
+            "",
+            json!({ "areaCode": "405", "limit": 2 }),
+        )
+        .await;
     let wanted = found["items"][0]["phoneNumber"].as_str().unwrap();
     let order = json!({ "phoneNumber": wanted, "numberType": "sales", "friendlyName": "Sales" });
     let order = tour.ask("requestPhoneNumber", &[], "", order).await;
     tour.stack.settle().await;
     let order = order["id"].as_str().unwrap().to_owned();
-    let bought = tour.ask("getOrder", &[("orderId", &order)], "", Value::Null).await;
-    assert_eq!((&bought["state"], bought["phoneNumber"].as_str()), (&json!("active"), Some(wanted)));
+    let bought = tour
+        .ask("getOrder", &[("orderId", &order)], "", Value::Null)
+        .await;
+    assert_eq!(
+        (&bought["state"], bought["phoneNumber"].as_str()),
+        (&json!("active"), Some(wanted))
+    );
     let sales = bought["phoneNumberId"].as_str().unwrap().to_owned();
     tour.ask("listOrders", &[], "state=active", Value::Null).await;
     let stuck = "insert into provisioning_orders (id, workspace_id, origin, state, reason, number_type, attempts)
                  values (gen_random_uuid(), $1, 'request', 'needs_attention', $2, 'support', 1) returning id::text";
     let reason = "the SignalWire account has no balance: top it up, then retry this order";
     let retried: String = sql.query_one(stuck, &[&workspace, &reason]).await.unwrap().get(0);
-    tour.ask("retryOrder", &[("orderId", &retried)], "", Value::Null).await;
+    tour.ask("retryOrder", &[("orderId", &retried)], "", Value::Null)
+        .await;
     tour.stack.settle().await;
     let canceled: String = sql.query_one(stuck, &[&workspace, &reason]).await.unwrap().get(0);
-    tour.ask("cancelOrder", &[("orderId", &canceled)], "", Value::Null).await;
-    tour.ask("makePrimary", &[("phoneNumberId", &sales)], "", Value::Null).await;
+    tour.ask("cancelOrder", &[("orderId", &canceled)], "", Value::Null)
+        .await;
+    tour.ask("makePrimary", &[("phoneNumberId", &sales)], "", Value::Null)
+        .await;
 
     // a customer writes to one number, and calls the other
-    tour.stack.simulator().inbound_sms(CUSTOMER, NUMBER, "Hi, is my boiler ready?").await;
+    tour.stack
+        .simulator()
+        .inbound_sms(CUSTOMER, NUMBER, "Hi, is my boiler ready?")
+        .await;
     let always_open = "update voice_settings set forward_to = '{}', missed_call_text = null";
     sql.batch_execute(always_open).await.unwrap();
-    tour.stack.simulator().inbound_call(CUSTOMER, NUMBER, CallScript::leaves_voicemail(14, "Please call me back.")).await;
+    tour.stack
+        .simulator()
+        .inbound_call(
+            CUSTOMER,
+            NUMBER,
+            CallScript::leaves_voicemail(14, "Please call me back."),
+        )
+        .await;
     tour.stack.settle().await;
     let of_sms = "select c.id::text, m.id::text from conversations c join conversation_messages m on m.conversation_id = c.id where c.channel = $1";
     let row = sql.query_one(of_sms, &[&"sms"]).await.unwrap();
@@ -205,27 +273,57 @@ async fn tour() -> Tour {
 
     tour.text.push_str("\n## Conversations\n");
     let of_thread = [("conversationId", thread.as_str())];
-    tour.ask("listConversations", &[], "channel=sms&unread=true&q=boiler", Value::Null).await;
+    tour.ask(
+        "listConversations",
+        &[],
+        "channel=sms&unread=true&q=boiler",
+        Value::Null,
+    )
+    .await;
     tour.ask("getConversation", &of_thread, "", Value::Null).await;
-    tour.ask("updateConversation", &of_thread, "", json!({ "subject": "Boiler" })).await;
+    tour.ask(
+        "updateConversation",
+        &of_thread,
+        "",
+        json!({ "subject": "Boiler" }),
+    )
+    .await;
     tour.ask("readConversation", &of_thread, "", Value::Null).await;
     tour.ask("closeConversation", &of_thread, "", Value::Null).await;
     tour.ask("reopenConversation", &of_thread, "", Value::Null).await;
-    tour.ask("listMessages", &of_thread, "limit=20", Value::Null).await;
+    tour.ask("listMessages", &of_thread, "limit=20", Value::Null)
+        .await;
     tour.text.push_str("\n## Customers\n");
-    tour.ask("getCustomer", &[("customerPhone", CUSTOMER)], "", Value::Null).await;
-    tour.ask("listCustomerMessages", &[("customerPhone", CUSTOMER)], "limit=20", Value::Null).await;
+    tour.ask("getCustomer", &[("customerPhone", CUSTOMER)], "", Value::Null)
+        .await;
+    tour.ask(
+        "listCustomerMessages",
+        &[("customerPhone", CUSTOMER)],
+        "limit=20",
+        Value::Null,
+    )
+    .await;
 
     tour.text.push_str("\n## Messages\n");
-    tour.ask("getMessage", &[("messageId", &message)], "", Value::Null).await;
-    tour.ask("getRecording", &[("messageId", &call)], "", Value::Null).await;
+    tour.ask("getMessage", &[("messageId", &message)], "", Value::Null)
+        .await;
+    tour.ask("getRecording", &[("messageId", &call)], "", Value::Null)
+        .await;
     let failed = "insert into conversation_messages (workspace_id, conversation_id, direction, body, sender_phone, recipient_phone,
                       external_id, status, error_code, segments)
                   values ($1, $2::text::uuid, 'outbound', 'It is ready.', $3, $4, gen_random_uuid()::text, 'undelivered', '30003', 1) returning id::text";
-    let failed: String = sql.query_one(failed, &[&workspace, &thread, &NUMBER, &CUSTOMER]).await.unwrap().get(0);
-    tour.ask("resendMessage", &[("messageId", &failed)], "", Value::Null).await;
+    let failed: String = sql
+        .query_one(failed, &[&workspace, &thread, &NUMBER, &CUSTOMER])
+        .await
+        .unwrap()
+        .get(0);
+    let again = tour
+        .ask("resendMessage", &[("messageId", &failed)], "", Value::Null)
+        .await;
+    let again = again["id"].as_str().unwrap().to_owned();
     tour.stack.settle().await;
-    tour.ask("traceMessage", &[("messageId", &failed)], "", Value::Null).await;
+    tour.ask("traceMessage", &[("messageId", &again)], "", Value::Null)
+        .await;
 
     tour.text.push_str("\n## Contacts\n");
     let contact = json!({ "firstName": "Maria", "lastName": "Lopez", "phone": "(415) 555-0155" });
@@ -234,12 +332,25 @@ async fn tour() -> Tour {
     let linked = "select count(*) from conversations where contact_id = $1::text::uuid";
     let linked: i64 = sql.query_one(linked, &[&contact]).await.unwrap().get(0);
     assert_eq!(linked, 2, "existing conversations follow");
-    tour.ask("getContact", &[("contactId", &contact)], "", Value::Null).await;
-    tour.ask("updateContact", &[("contactId", &contact)], "", json!({ "email": "maria@example.com" })).await;
+    tour.ask("getContact", &[("contactId", &contact)], "", Value::Null)
+        .await;
+    tour.ask(
+        "updateContact",
+        &[("contactId", &contact)],
+        "",
+        json!({ "email": "maria@example.com" }),
+    )
+    .await;
     tour.ask("listContacts", &[], "q=lopez", Value::Null).await;
 
     tour.text.push_str("\n## The end of a number\n");
-    tour.ask("releasePhoneNumber", &[("phoneNumberId", &sales)], "", json!({ "phoneNumber": wanted })).await;
+    tour.ask(
+        "releasePhoneNumber",
+        &[("phoneNumberId", &sales)],
+        "",
+        json!({ "phoneNumber": wanted }),
+    )
+    .await;
     tour
 }
 
@@ -247,7 +358,11 @@ async fn tour() -> Tour {
 async fn the_document_says_what_happens() {
     let tour = tour().await;
     for route in ROUTES.iter().copied().flatten() {
-        assert!(tour.shown.contains(&route.operation), "{} has no example", route.operation);
+        assert!(
+            tour.shown.contains(&route.operation),
+            "{} has no example",
+            route.operation
+        );
     }
     let document = format!("{HEAD}{}", tour.text);
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/API.md");
@@ -255,7 +370,10 @@ async fn the_document_says_what_happens() {
         std::fs::write(&file, &document).unwrap();
     }
     let committed = std::fs::read_to_string(&file).unwrap_or_default();
-    let differs = committed.lines().zip(document.lines()).find(|(there, here)| there != here);
+    let differs = committed
+        .lines()
+        .zip(document.lines())
+        .find(|(there, here)| there != here);
     assert!(
         committed == document,
         "docs/API.md is stale: WRITE_DOCS=1 cargo test -p workspace-api --test api the_document; the first difference: {differs:#?}"

@@ -18,7 +18,9 @@ async fn answers_cost_the_same_among_a_thousand() {
     let office = Office::open().await;
     let sql = &office.fixture.sql;
     // what follows a message elsewhere is not what is measured here; indexes are made faster at once than row by row
-    sql.batch_execute("set session_replication_role = replica; set maintenance_work_mem = '512MB'").await.unwrap();
+    sql.batch_execute("set session_replication_role = replica; set maintenance_work_mem = '512MB'")
+        .await
+        .unwrap();
     let indexes = "select string_agg(format('drop index %s', i.indexrelid::regclass), ';'), string_agg(pg_get_indexdef(i.indexrelid), ';')
                    from pg_index i left join pg_constraint c on c.conindid = i.indexrelid
                    where i.indrelid = 'conversation_messages'::regclass and c.oid is null";
@@ -41,8 +43,15 @@ async fn answers_cost_the_same_among_a_thousand() {
     .await
     .unwrap();
     sql.batch_execute(indexes.get(1)).await.unwrap();
-    sql.batch_execute("analyze workspaces, workspace_phone_numbers, contacts, conversations, conversation_messages").await.unwrap();
-    assert_eq!(office.fixture.count("conversation_messages").await, 999 * 1000 + 1000);
+    sql.batch_execute(
+        "analyze workspaces, workspace_phone_numbers, contacts, conversations, conversation_messages",
+    )
+    .await
+    .unwrap();
+    assert_eq!(
+        office.fixture.count("conversation_messages").await,
+        999 * 1000 + 1000
+    );
     let thread = format!("md5('{}' || 7)::uuid", office.workspace);
     let message = format!("(select id from conversation_messages where conversation_id = {thread} limit 1)");
     let page = "'limit', 50, 'after', null";
@@ -75,6 +84,10 @@ async fn answers_cost_the_same_among_a_thousand() {
         assert!(blocks <= most, "{function} {arguments}: {blocks} blocks");
     }
     let (status, body) = office.ask(Ask::get("conversations?limit=2")).await;
-    assert_eq!((status, body["items"].as_array().map(Vec::len)), (200, Some(2)), "{body}");
+    assert_eq!(
+        (status, body["items"].as_array().map(Vec::len)),
+        (200, Some(2)),
+        "{body}"
+    );
     assert_ne!(body["nextCursor"], json!(null));
 }

@@ -22,19 +22,37 @@ pub struct Ask<'a> {
 
 impl<'a> Ask<'a> {
     pub fn get(tail: &'a str) -> Self {
-        Self { method: "GET", tail, body: Value::Null, key: None }
+        Self {
+            method: "GET",
+            tail,
+            body: Value::Null,
+            key: None,
+        }
     }
 
     pub fn post(tail: &'a str, body: Value) -> Self {
-        Self { method: "POST", tail, body, key: None }
+        Self {
+            method: "POST",
+            tail,
+            body,
+            key: None,
+        }
     }
 
     pub fn patch(tail: &'a str, body: Value) -> Self {
-        Self { method: "PATCH", tail, body, key: None }
+        Self {
+            method: "PATCH",
+            tail,
+            body,
+            key: None,
+        }
     }
 
     pub fn key(self, key: &'a str) -> Self {
-        Self { key: Some(key), ..self }
+        Self {
+            key: Some(key),
+            ..self
+        }
     }
 }
 
@@ -63,16 +81,26 @@ impl Office {
         let other = fixture.workspace("Bolt", "enterprise", "org_2").await;
         let number = fixture.number(workspace, NUMBER, "primary").await;
         let app = App::start_with(fixture.settings()).await.unwrap();
-        Self { fixture, app, workspace, number, other }
+        Self {
+            fixture,
+            app,
+            workspace,
+            number,
+            other,
+        }
     }
 
     pub fn token(&self, organization: &str, role: &str) -> String {
-        self.fixture.issuer.token(&Claims::of("user_1").organization(organization, role, "acme"))
+        self.fixture
+            .issuer
+            .token(&Claims::of("user_1").organization(organization, role, "acme"))
     }
 
     /// Asks as an admin of the workspace.
     pub async fn ask(&self, ask: Ask<'_>) -> (u16, Value) {
-        let response = self.ask_as(Some(&self.token("org_1", "admin")), self.workspace, &ask).await;
+        let response = self
+            .ask_as(Some(&self.token("org_1", "admin")), self.workspace, &ask)
+            .await;
         (response.status().as_u16(), json(&response))
     }
 
@@ -84,7 +112,11 @@ impl Office {
         headers.extend(ask.key.map(|key| ("idempotency-key", key)));
         let (tail, query) = ask.tail.split_once('?').unwrap_or((ask.tail, ""));
         let path = format!("/api/workspaces/{workspace}/{tail}");
-        let body = if ask.body.is_null() { String::new() } else { ask.body.to_string() };
+        let body = if ask.body.is_null() {
+            String::new()
+        } else {
+            ask.body.to_string()
+        };
         let event = testkit::runtime_api::http_event(ask.method, &path, query, &headers, body.as_bytes());
         self.app.handle(request(event)).await
     }
@@ -103,7 +135,12 @@ impl Office {
                     gen_random_uuid()::text, case n % 2 when 0 then 'delivered' else 'received' end, now() - make_interval(mins => $4 - n + 1)
                 from thread, generate_series(1, $4) n)
             select id from thread";
-        let row = self.fixture.sql.query_one(insert, &[&workspace, &number, &customer, &messages]).await.unwrap();
+        let row = self
+            .fixture
+            .sql
+            .query_one(insert, &[&workspace, &number, &customer, &messages])
+            .await
+            .unwrap();
         row.get(0)
     }
 }
