@@ -5,7 +5,7 @@ use devstack::fixture::migrate;
 use devstack::http;
 use devstack::stack::{Options, Stack};
 use serde_json::{Value, json};
-use simulator::CallScript;
+use simulator::{CallScript, StockNumber};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
@@ -180,6 +180,9 @@ impl Tour {
 async fn tour() -> Tour {
     let database = TestDatabase::create(migrate).await;
     let stack = Stack::start(Options::on(&database)).await.unwrap();
+    let stock = ["+14055550150", "+14055550151", "+14055550152"];
+    let stock = stock.map(|number| StockNumber::local(number, "OK"));
+    stack.simulator().set_stock(stock.to_vec());
     let sql = stack.inspect().await.unwrap();
     let insert = "insert into workspaces (name, slug, clerk_organization_id, subscription_tier) values ('Acme Plumbing', 'acme', 'org_acme', 'enterprise') returning id";
     let workspace: Uuid = sql.query_one(insert, &[]).await.unwrap().get(0);
