@@ -18,11 +18,7 @@ pub const CODES: &[(&str, u16, &str)] = &[
         404,
         "there is no such workspace, or it is another's",
     ),
-    (
-        "not_found",
-        404,
-        "there is no such thing in this workspace, or no such route",
-    ),
+    ("not_found", 404, "there is no such thing in this workspace"),
     (
         "method_not_allowed",
         405,
