@@ -10,6 +10,7 @@ mod error;
 mod inbound;
 mod keys;
 mod outbound;
+mod outbox;
 mod provisioning;
 mod reconcile;
 mod reports;
@@ -20,6 +21,7 @@ pub use error::Error;
 pub use inbound::{Outcome, Recorded};
 pub use keys::{ApiKey, NewApiKey};
 pub use outbound::{Begin, Finish, NewMessage};
+pub use outbox::{Attempt, DueEndpoint, DueForBus, Next};
 pub use provisioning::{Chosen, Configured, Order, ReleaseJob, WorkspaceChange};
 pub use reconcile::{Adoption, NumberFinding, OpenMessage};
 
@@ -157,6 +159,13 @@ pub const STATEMENTS: &[&str] = &[
     keys::REVOKE_API_KEY,
     outbound::BEGIN_OUTBOUND,
     outbound::FINISH_OUTBOUND,
+    outbox::CLAIM_BUS_EVENTS,
+    outbox::FINISH_BUS_EVENTS,
+    outbox::CLAIM_ENDPOINTS,
+    outbox::DUE_DELIVERIES,
+    outbox::RECORD_ATTEMPT,
+    outbox::RELEASE_ENDPOINT,
+    outbox::PURGE_EVENTS,
     provisioning::APPLY_WORKSPACE_EVENT,
     provisioning::REQUEST_NUMBER,
     provisioning::RETRY_ORDER,

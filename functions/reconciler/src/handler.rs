@@ -1,8 +1,11 @@
 //! The story of one run.
 
+use crate::outbox::{self, Sender};
 use crate::run::Run;
 use crate::{calls, campaign, messages, numbers};
+use common::bus::EventBus;
 use common::config::{ConfigError, Live, Settings, SharedNumbers, StartError};
+use common::domain::target::Reach;
 use common::store::{self, Store};
 use provision_trigger::order::{self, Progress};
 use provision_trigger::release::{self, Released};
@@ -13,12 +16,22 @@ use uuid::Uuid;
 /// How many orders or releases one run takes up.
 const BATCH: i64 = 200;
 
+/// How long an event can be looked up and replayed.
+const EVENTS_KEPT_DAYS: i32 = 30;
+
+/// How many events are forgotten at once.
+const PURGE: i32 = 5_000;
+
 /// What the function is made of.
 pub struct Parts {
     /// Orders and releases.
     pub provisioning: provision_trigger::Parts,
     /// Numbers that several workspaces use.
     pub shared: SharedNumbers,
+    /// Where events go, if there is one.
+    pub bus: Option<EventBus>,
+    /// Brings events to the endpoints of workspaces.
+    pub sender: Sender,
 }
 
 impl Parts {
@@ -26,6 +39,13 @@ impl Parts {
         Ok(Self {
             provisioning: provision_trigger::Parts::from_settings(settings)?,
             shared: settings.shared_numbers()?,
+            bus: EventBus::from_settings(settings)?,
+            // who runs it on his own machine has his endpoints there too
+            sender: Sender::new(if settings.app_url()?.is_loopback() {
+                Reach::Anywhere
+            } else {
+                Reach::Public
+            }),
         })
     }
 
@@ -41,6 +61,7 @@ pub struct App(Live<Parts>);
 /// What a run covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Schedule {
+    Minute,
     FiveMinutes,
     Nightly,
     Everything,
@@ -54,6 +75,9 @@ impl Schedule {
             .flatten()
             .filter_map(Value::as_str);
         for rule in rules {
+            if rule.ends_with("-minute") {
+                return Self::Minute;
+            }
             if rule.ends_with("-five-minutes") {
                 return Self::FiveMinutes;
             }
@@ -66,6 +90,7 @@ impl Schedule {
 
     fn as_str(self) -> &'static str {
         match self {
+            Self::Minute => "minute",
             Self::FiveMinutes => "five-minutes",
             Self::Nightly => "nightly",
             Self::Everything => "everything",
@@ -110,21 +135,30 @@ impl App {
             begun => begun?,
         }
         let mut run = Run::begin();
-        self.orders(&mut parts, &mut run).await;
-        releases(&parts, &mut run).await;
-        messages::sweep(&parts, &mut run).await;
-        messages::compare(&parts, &mut run).await;
-        calls::compare(&parts, &mut run).await;
-        campaign::poll(&parts, &mut run).await;
-        if schedule != Schedule::FiveMinutes {
-            numbers::compare(&parts, &mut run).await;
-            // what the comparison found may have given orders their number
-            self.orders(&mut parts, &mut run).await;
+        if schedule != Schedule::Minute {
+            self.reconcile(schedule, &mut parts, &mut run).await;
         }
+        outbox::deliver(&parts, &mut run).await;
         let report = run.report();
         parts.store().finish_run(id, &report).await?;
         tracing::info!(run.id = %id, schedule = schedule.as_str(), report = %report, "Reconciliation finished");
         Ok(report)
+    }
+
+    /// Everything but the events out: what it does may be one.
+    async fn reconcile(&self, schedule: Schedule, parts: &mut Arc<Parts>, run: &mut Run) {
+        self.orders(parts, run).await;
+        releases(parts, run).await;
+        messages::sweep(parts, run).await;
+        messages::compare(parts, run).await;
+        calls::compare(parts, run).await;
+        campaign::poll(parts, run).await;
+        if schedule != Schedule::FiveMinutes {
+            numbers::compare(parts, run).await;
+            // what the comparison found may have given orders their number
+            self.orders(parts, run).await;
+            purge(parts, run).await;
+        }
     }
 
     async fn orders(&self, parts: &mut Arc<Parts>, run: &mut Run) {
@@ -149,6 +183,17 @@ impl App {
                 Ok(_) => run.count("orders_waiting", 1),
                 Err(error) => run.problem("orders", &error),
             }
+        }
+    }
+}
+
+/// Forgets events that nobody will ask for again.
+async fn purge(parts: &Parts, run: &mut Run) {
+    while run.has_time() {
+        match parts.store().purge_events(EVENTS_KEPT_DAYS, PURGE).await {
+            Ok(0) => return,
+            Ok(gone) => run.count("events_forgotten", usize::try_from(gone).unwrap_or(0)),
+            Err(error) => return run.problem("events", &error),
         }
     }
 }
@@ -182,6 +227,7 @@ mod tests {
     #[test]
     fn schedules() {
         let rule = |name: &str| json!({ "detail-type": "Scheduled Event", "resources": [format!("arn:aws:events:eu-west-1:1:rule/{name}")] });
+        assert_eq!(Schedule::of(&rule("prod-minute")), Schedule::Minute);
         assert_eq!(Schedule::of(&rule("prod-five-minutes")), Schedule::FiveMinutes);
         assert_eq!(Schedule::of(&rule("prod-nightly")), Schedule::Nightly);
         assert_eq!(Schedule::of(&rule("other")), Schedule::Everything);
