@@ -4,6 +4,7 @@
 //! [`Store::rows`] is the only way to the server. It sends unnamed, typed statements, which work behind a transaction pooler,
 //! and mends what a sleeping Lambda wakes up with: a dead connection costs one new one inside the request.
 
+pub mod api;
 mod calls;
 mod connect;
 mod error;
@@ -15,6 +16,7 @@ mod provisioning;
 mod reconcile;
 mod reports;
 
+pub use api::{ApiAnswer, ApiStatement};
 pub use calls::{CallRoute, CallScript, DialOutcome};
 pub use connect::{DatabaseUrl, Tls};
 pub use error::Error;
@@ -149,7 +151,23 @@ impl Store {
 
 /// Every statement, for the test that prepares them.
 #[doc(hidden)]
-pub const STATEMENTS: &[&str] = &[
+pub const STATEMENTS: &[&str] = &joined::<{ OTHERS.len() + api::ALL.len() }>(OTHERS, api::ALL);
+
+const fn joined<const N: usize>(
+    one: &'static [&'static str],
+    other: &'static [&'static str],
+) -> [&'static str; N] {
+    let mut all = [""; N];
+    let mut index = 0;
+    while index < N {
+        all[index] = if index < one.len() { one[index] } else { other[index - one.len()] };
+        index += 1;
+    }
+    all
+}
+
+/// But for those of the workspace API.
+const OTHERS: &[&str] = &[
     calls::RECORD_INBOUND_CALL,
     calls::RECORD_DIAL_RESULT,
     calls::FIND_CALL_SCRIPT,
