@@ -402,8 +402,9 @@ begin
     if permit.refusal is not null then
         return api_refused(permit.refusal);
     end if;
-    return api_done((select coalesce(jsonb_agg(endpoint_view(e) order by e.created_at, e.id), '[]')
-                     from webhook_endpoints e where e.workspace_id = p_workspace));
+    return api_done(jsonb_build_object('items', (
+        select coalesce(jsonb_agg(endpoint_view(e) order by e.created_at, e.id), '[]')
+        from webhook_endpoints e where e.workspace_id = p_workspace)));
 end $$;
 
 create function api_get_webhook_endpoint(p_workspace uuid, p_owner text, p_key bytea, p_scope text, p jsonb) returns jsonb

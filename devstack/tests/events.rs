@@ -10,6 +10,10 @@ mod clerk;
 mod outbound;
 #[path = "../examples/events/queue.rs"]
 mod queue;
+#[path = "../examples/events/schedule.rs"]
+mod schedule;
+#[path = "../examples/events/spool.rs"]
+mod spool;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,7 +23,9 @@ use common::bearer::Verifier;
 use common::config::Settings;
 use devstack::fixture::{Fixture, request, text};
 use serde_json::Value;
+use testkit::aws::Aws;
 use testkit::identity::Issuer;
+use testkit::runtime_api::sqs_event;
 
 fn lying_there(directory: &Path, prefix: &str, found: &mut BTreeMap<String, String>) {
     for entry in fs::read_dir(directory).expect("events/ is there") {
@@ -65,6 +71,9 @@ fn every_function_has_two_and_their_workspace_is_the_local_stacks() {
         "outbound-send",
         "clerk-webhook",
         "migrator",
+        "webhook-fallback",
+        "spool-replay",
+        "reconciler",
     ] {
         assert!(
             catalogue::files()
@@ -101,7 +110,10 @@ async fn the_token_is_good_for_the_local_stacks_keys() {
         .await
         .unwrap();
     assert_eq!(
-        (caller.organization.as_str(), caller.may_send()),
+        (
+            caller.organization.as_str(),
+            caller.may(common::domain::Scope::MessagesWrite)
+        ),
         (catalogue::ORGANIZATION, true)
     );
     assert!(
@@ -208,4 +220,73 @@ async fn a_migrated_database_needs_nothing_more() {
         let answer = migrator.run().await.unwrap();
         assert_eq!(answer["applied"], expected["applied"], "{name}");
     }
+}
+
+#[tokio::test]
+async fn what_takes_the_second_path_is_spooled_and_stored_once() {
+    let aws = Aws::shared().await;
+    let queue = aws.create_queue("events-spool").await.unwrap();
+    let mut fixture = Fixture::start().await;
+    for (name, value) in [
+        ("SPOOL_QUEUE_URL", queue.as_str()),
+        ("AWS_ENDPOINT_URL", &aws.endpoint_url()),
+        ("AWS_REGION", "us-east-1"),
+        ("APP_URL", catalogue::APP_URL),
+    ] {
+        fixture.set(name, value);
+    }
+    let workspace = fixture.workspace("Acme Plumbing", "professional", "org_1").await;
+    fixture.number(workspace, catalogue::NUMBER, "primary").await;
+    let fallback = webhook_fallback::App::start_with(fixture.settings())
+        .await
+        .unwrap();
+    let replay = spool_replay::App::start_with(fixture.settings()).await.unwrap();
+    for _ in 0..2 {
+        for (name, expected) in expectations("webhook-fallback") {
+            let answer = fallback.handle(request(event(&name))).await;
+            assert_eq!(answer.status().as_u16(), expected["statusCode"], "{name}");
+            if let Some(body) = expected["body"].as_str() {
+                assert_eq!(text(&answer), body, "{name}");
+            }
+        }
+        loop {
+            let records = aws.receive(&queue).await.unwrap();
+            if records.is_empty() {
+                break;
+            }
+            for record in records {
+                let batch = serde_json::from_value(sqs_event(&[("r", &record.body)])).unwrap();
+                assert_eq!(
+                    replay.handle(batch).await.batch_item_failures.len(),
+                    0,
+                    "{}",
+                    record.body
+                );
+                aws.delete(&queue, &record.receipt).await.unwrap();
+            }
+        }
+        for (name, expected) in expectations("spool-replay") {
+            let batch = serde_json::from_value(event(&name)).unwrap();
+            let answer = serde_json::to_value(replay.handle(batch).await).unwrap();
+            assert_eq!(answer, expected, "{name}");
+        }
+        assert_eq!(fixture.count("conversation_messages").await, 3); // two texts and a call
+        assert_eq!(fixture.count("parked_events").await, 2);
+    }
+}
+
+#[tokio::test]
+async fn what_the_schedule_sends_is_run() {
+    let fixture = Fixture::start().await;
+    let app = reconciler::App::start_with(fixture.settings()).await.unwrap();
+    let runs = expectations("reconciler");
+    for (name, expected) in &runs {
+        for _ in 0..2 {
+            let report = app.handle(&event(name)).await.unwrap();
+            for (key, value) in expected.as_object().expect("an object") {
+                assert_eq!(&report[key], value, "{name}: {report}");
+            }
+        }
+    }
+    assert_eq!(fixture.count("reconciler_runs").await, 2 * runs.len() as i64);
 }

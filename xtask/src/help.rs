@@ -1,6 +1,6 @@
 //! `cargo xtask help`: one line per command.
 
-const COMMANDS: [(&str, &str); 8] = [
+const COMMANDS: [(&str, &str); 12] = [
     ("ci", "everything that has to hold before a change goes in"),
     ("sam", "checks template.yaml with `sam validate --lint`"),
     (
@@ -20,6 +20,19 @@ const COMMANDS: [(&str, &str); 8] = [
         "api-key create|list|revoke",
         "API keys, in the database of DATABASE_URL; without more words it says what it takes",
     ),
+    (
+        "consent stop|start|export",
+        "changes a customer's consent by hand, or prints the history as CSV",
+    ),
+    (
+        "limits show|set",
+        "what a workspace may send; sending_enabled=false stops it, quiet_from and quiet_until set quiet hours",
+    ),
+    (
+        "blocked list|add|remove",
+        "destinations that are never messaged or called",
+    ),
+    ("refusals [DAYS]", "what was refused to whom today and before"),
     ("help", "this list"),
 ];
 

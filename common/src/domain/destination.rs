@@ -50,7 +50,12 @@ impl AllowedCountries {
     /// # Errors
     /// A [`Refusal`] that says why.
     pub fn check(&self, number: &PhoneNumber) -> Result<(), Refusal> {
-        let country = country_of(number)?;
+        let country = match country_of(number) {
+            // whether it exists there is no matter where nothing may go
+            Err(Refusal::Invalid) => calling_code_country(number).filter(|country| !self.0.contains(country)),
+            known => Some(known?),
+        };
+        let country = country.ok_or(Refusal::Invalid)?;
         if self.0.contains(&country) {
             Ok(())
         } else {
@@ -82,6 +87,14 @@ fn country_of(number: &PhoneNumber) -> Result<String, Refusal> {
     }
     let region = library.get_region_for_number(&parsed).ok_or(Refusal::Invalid)?;
     Ok(region.as_region_str().to_string())
+}
+
+/// The main country of a number's calling code, whether or not the number exists; none for `+1`, which is not one country's.
+fn calling_code_country(number: &PhoneNumber) -> Option<String> {
+    let library = &*PHONE_NUMBER_UTIL;
+    let parsed = library.parse(number.as_str(), None).ok()?;
+    let region = library.get_region_for_country_code(parsed.country_code)?;
+    (parsed.country_code != 1).then(|| region.as_region_str().to_string())
 }
 
 /// `+1` numbers are judged by the numbering plan's shape alone: a list of assigned codes ages, and the carrier knows better.
@@ -120,6 +133,12 @@ mod tests {
             Err(Refusal::Country("GB".into()))
         );
         assert_eq!(check("US,GB", "+442079460958"), Ok(()));
+        // kept free for films and examples: no country has it, but it is plain where it would go
+        assert_eq!(
+            check("US,CA", "+447700900123"),
+            Err(Refusal::Country("GB".into()))
+        );
+        assert_eq!(check("US,GB", "+447700900123"), Err(Refusal::Invalid));
         assert_eq!(check("US,DE", "+4915112345678"), Ok(()));
     }
 

@@ -168,6 +168,17 @@ impl Client {
         .await
     }
 
+    /// Gives a number that we own another name and its webhooks: an order takes over what another one bought.
+    ///
+    /// # Errors
+    /// [`Error::OutcomeUnknown`]: it may have its new name; asking again is safe.
+    pub async fn take_over_number(&self, sid: &str, purchase: &Purchase<'_>) -> Result<OwnedNumber, Error> {
+        let named = [("FriendlyName", purchase.friendly_name.to_owned())];
+        let form: Vec<(&str, String)> = named.into_iter().chain(webhooks(purchase.urls)).collect();
+        let url = self.compat(&format!("IncomingPhoneNumbers/{}", segment(sid)));
+        self.send(self.http().post(url).form(&form), 15).await
+    }
+
     /// Gives a number back. One that is not ours any more counts as given back.
     ///
     /// # Errors

@@ -7,9 +7,11 @@
 pub mod api;
 mod calls;
 mod connect;
+mod consent;
 mod error;
 mod inbound;
 mod keys;
+mod limits;
 mod outbound;
 mod outbox;
 mod provisioning;
@@ -19,10 +21,12 @@ mod reports;
 pub use api::{ApiAnswer, ApiStatement};
 pub use calls::{CallRoute, CallScript, DialOutcome};
 pub use connect::{DatabaseUrl, Tls};
+pub use consent::{ConsentChange, ManualConsent};
 pub use error::Error;
 pub use inbound::{Outcome, Recorded};
 pub use keys::{ApiKey, NewApiKey};
-pub use outbound::{Begin, Finish, NewMessage};
+pub use limits::{BlockedPrefix, RefusalCount};
+pub use outbound::{Begin, Finish, Held, NewMessage};
 pub use outbox::{Attempt, DueEndpoint, DueForBus, Next};
 pub use provisioning::{Chosen, Configured, Order, ReleaseJob, WorkspaceChange};
 pub use reconcile::{Adoption, NumberFinding, OpenMessage};
@@ -171,12 +175,23 @@ const OTHERS: &[&str] = &[
     calls::RECORD_INBOUND_CALL,
     calls::RECORD_DIAL_RESULT,
     calls::FIND_CALL_SCRIPT,
+    consent::CHANGE_CONSENT,
+    consent::CONSENT_HISTORY,
     inbound::RECORD_INBOUND_MESSAGE,
     keys::CREATE_API_KEY,
     keys::LIST_API_KEYS,
     keys::REVOKE_API_KEY,
+    limits::SET_LIMITS,
+    limits::SHOW_LIMITS,
+    limits::LIST_BLOCKED_PREFIXES,
+    limits::BLOCK_PREFIX,
+    limits::UNBLOCK_PREFIX,
+    limits::LIST_REFUSALS,
     outbound::BEGIN_OUTBOUND,
     outbound::FINISH_OUTBOUND,
+    outbound::MAY_STILL_SEND,
+    outbound::RELEASE_HELD,
+    outbound::HOLD_AGAIN,
     outbox::CLAIM_BUS_EVENTS,
     outbox::FINISH_BUS_EVENTS,
     outbox::CLAIM_ENDPOINTS,
@@ -191,6 +206,8 @@ const OTHERS: &[&str] = &[
     provisioning::LEASE_ORDER,
     provisioning::SAVE_ORDER,
     provisioning::CHOOSE_NUMBER,
+    provisioning::TAKE_SPARE,
+    provisioning::REFUSE_SPARE,
     provisioning::RECORD_PURCHASE,
     provisioning::FIND_RELEASE,
     provisioning::SAVE_RELEASE,
@@ -211,6 +228,7 @@ const OTHERS: &[&str] = &[
     reconcile::DUE_ORDERS,
     reconcile::DUE_RELEASES,
     reconcile::PENDING_READINESS,
+    reconcile::LIFT_REFUSALS,
     reconcile::BEGIN_RUN,
     reconcile::FINISH_RUN,
     reports::RECORD_REPORT,

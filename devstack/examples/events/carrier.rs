@@ -15,9 +15,11 @@ const CALL: &str = "43bb71ee-553f-4074-bb20-8e2747647cce";
 const RECORDING: &str = "19e436af-5688-4307-b03b-bdb2b42b8142";
 const FOREIGN: &str = "00000000-1d2c-4c3b-9a55-0c1f8e7a9b10";
 
-type Fields<'a> = &'a [(&'a str, &'a str)];
+/// Names and values of a form.
+pub type Fields<'a> = &'a [(&'a str, &'a str)];
 
-fn webhook(path: &str, query: &str, fields: Fields<'_>) -> Value {
+/// A signed webhook with a form.
+pub fn webhook(path: &str, query: &str, fields: Fields<'_>) -> Value {
     let params: Params = fields
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
@@ -51,11 +53,13 @@ fn json_webhook(path: &str, body: &Value) -> Value {
     http(path, "", &headers, body.as_bytes())
 }
 
-fn stored() -> Value {
+/// It was taken, and there is nothing to say.
+pub fn stored() -> Value {
     answer(200, "<Response/>")
 }
 
-fn answer(status: u16, body: &str) -> Value {
+/// Status and body.
+pub fn answer(status: u16, body: &str) -> Value {
     json!({ "statusCode": status, "body": body })
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 use testkit::runtime_api::{http_event, sqs_event};
 
-use crate::{carrier, clerk, outbound, queue};
+use crate::{carrier, clerk, outbound, queue, schedule, spool};
 
 /// Where the functions are, as in `target/devstack/local.env`: what signatures cover.
 pub const APP_URL: &str = "http://127.0.0.1:9000";
@@ -50,11 +50,14 @@ impl Event {
 
 /// Every file below `events/`, by its path there.
 pub fn files() -> BTreeMap<String, String> {
-    let functions: [(&str, Vec<Event>); 7] = [
+    let functions: [(&str, Vec<Event>); 10] = [
         ("sms-webhook", carrier::messages()),
         ("voice-webhook", carrier::calls()),
         ("status-callback", carrier::reports()),
         ("provision-trigger", queue::records()),
+        ("webhook-fallback", spool::webhooks()),
+        ("spool-replay", spool::records()),
+        ("reconciler", schedule::runs()),
         ("outbound-send", outbound::requests()),
         ("clerk-webhook", clerk::webhooks()),
         (

@@ -6,6 +6,8 @@ mod catalogue;
 mod clerk;
 mod outbound;
 mod queue;
+mod schedule;
+mod spool;
 
 use std::path::Path;
 use std::{fs, io};

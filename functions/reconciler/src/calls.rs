@@ -20,7 +20,7 @@ pub async fn compare(parts: &Parts, run: &mut Run) {
         }
         let page = match parts.provisioning.carrier.calls(next.as_deref()).await {
             Ok(page) => page,
-            Err(error) => return run.problem("calls", &error),
+            Err(error) => return run.carrier_problem("calls", &error),
         };
         run.count("calls_compared", page.items.len());
         let recent: Vec<&CallRecord> = page
@@ -32,7 +32,7 @@ pub async fn compare(parts: &Parts, run: &mut Run) {
         match parts.store().reconcile_calls(&rows).await {
             Ok(0) => {}
             Ok(changed) => run.count("calls_filled_in", changed.unsigned_abs() as usize),
-            Err(error) => return run.problem("calls", &error),
+            Err(error) => return run.store_problem("calls", &error),
         }
         next = page.next;
         // the newest come first; whoever has none of the last days has seen them all

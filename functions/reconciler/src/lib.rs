@@ -11,6 +11,7 @@
 mod calls;
 mod campaign;
 mod handler;
+mod held;
 mod messages;
 mod numbers;
 mod outbox;

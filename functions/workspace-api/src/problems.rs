@@ -18,6 +18,8 @@ pub const CODES: &[(&str, u16, &str)] = &[
     ("no_number", 409, "the number is not in a state for this"),
     ("order_not_retryable", 409, "only an order that needs attention can be tried again"),
     ("not_resendable", 409, "only a message that failed can be sent again"),
+    ("endpoint_limit", 409, "a workspace has ten webhook endpoints at most"),
+    ("endpoint_disabled", 409, "the endpoint is switched off; set `isActive` first"),
     ("contact_exists", 409, "another contact has this phone number; `contactId` names it"),
     ("idempotency_conflict", 409, "the first request with this key still runs"),
     ("too_large", 413, "the body is longer than 64 kB"),

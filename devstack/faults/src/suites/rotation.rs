@@ -47,6 +47,7 @@ impl<'a> Rig<'a> {
             Server::start(Options {
                 private: true,
                 scram: true,
+                durable: true, // it is crashed, and what it has acknowledged has to be there afterwards
                 ..Options::default()
             })
             .await?,

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop where it is")]
 
 mod idempotency;
+mod limits;
 mod refusals;
 mod sending;
 mod support;

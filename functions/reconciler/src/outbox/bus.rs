@@ -2,6 +2,7 @@
 
 use crate::handler::Parts;
 use common::bus::{BusEvent, ENTRIES_MAX};
+use common::store;
 use serde_json::{Value, json};
 use std::time::Instant;
 use uuid::Uuid;
@@ -11,6 +12,7 @@ use uuid::Uuid;
 pub struct Done {
     pub counts: Vec<(&'static str, usize)>,
     pub problems: Vec<String>,
+    pub store_problem: Option<store::Error>,
 }
 
 /// Puts what is due on the bus.
@@ -22,7 +24,7 @@ pub async fn deliver(parts: &Parts, until: Instant) -> Done {
         let due = match parts.store().claim_bus_events(name, limit).await {
             Ok(due) => due,
             Err(error) => {
-                done.problems.push(error.to_string());
+                done.store_problem = Some(error);
                 return done;
             }
         };
@@ -61,9 +63,9 @@ pub async fn deliver(parts: &Parts, until: Instant) -> Done {
             .finish_bus_events(&sent, &Value::Array(refused))
             .await
         {
-            done.problems.push(error.to_string());
+            done.store_problem = Some(error);
         }
-        if !done.problems.is_empty() || Instant::now() >= until {
+        if !done.problems.is_empty() || done.store_problem.is_some() || Instant::now() >= until {
             return done;
         }
     }

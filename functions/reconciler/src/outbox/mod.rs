@@ -41,7 +41,7 @@ struct Tally {
 
 /// Delivers what is due.
 pub async fn deliver(parts: &Arc<Parts>, run: &mut Run) {
-    let until = Instant::now() + OUTBOX_MAX;
+    let until = (Instant::now() + OUTBOX_MAX).min(run.part_ends());
     let (bus, endpoints) = tokio::join!(bus::deliver(parts, until), to_endpoints(parts, until));
     for (what, count) in bus.counts.into_iter().chain(endpoints.counts) {
         run.count(what, count);
@@ -49,8 +49,8 @@ pub async fn deliver(parts: &Arc<Parts>, run: &mut Run) {
     for problem in bus.problems {
         run.problem("bus", &problem);
     }
-    if let Some(problem) = endpoints.problem {
-        run.problem("outbox", &problem);
+    for problem in [bus.store_problem, endpoints.problem].into_iter().flatten() {
+        run.store_problem("events", &problem);
     }
 }
 
