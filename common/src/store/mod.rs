@@ -164,7 +164,11 @@ const fn joined<const N: usize>(
     let mut all = [""; N];
     let mut index = 0;
     while index < N {
-        all[index] = if index < one.len() { one[index] } else { other[index - one.len()] };
+        all[index] = if index < one.len() {
+            one[index]
+        } else {
+            other[index - one.len()]
+        };
         index += 1;
     }
     all

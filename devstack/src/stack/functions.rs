@@ -36,7 +36,10 @@ pub(super) enum Route {
 impl Route {
     /// The routes of the template: exact paths, and everything below `voice` and `status`, by POST; the workspace API takes more.
     pub(super) fn of(method: &str, path: &str) -> Option<Self> {
-        if path.starts_with("/api/workspaces/") || path.starts_with("/api/platform/") || (method, path) == ("GET", "/api/openapi.json") {
+        if path.starts_with("/api/workspaces/")
+            || path.starts_with("/api/platform/")
+            || (method, path) == ("GET", "/api/openapi.json")
+        {
             return ["GET", "POST", "PUT", "PATCH", "DELETE"]
                 .contains(&method)
                 .then_some(Self::WorkspaceApi);

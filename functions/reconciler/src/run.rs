@@ -106,6 +106,11 @@ impl Run {
         self.resume.take()
     }
 
+    /// Whether there is nothing to say of it.
+    pub fn is_empty(&self) -> bool {
+        self.counts.is_empty() && self.problems.is_empty()
+    }
+
     /// The report.
     pub fn report(&self) -> Value {
         let mut report = json!({

@@ -34,7 +34,12 @@ pub const ROUTES: &[Route] = &[
             FROM,
             TO,
             TIME_ZONE,
-            Field::new("interval", Kind::OneOf(INTERVALS), "What a point stands for; `day` when left out.").optional(),
+            Field::new(
+                "interval",
+                Kind::OneOf(INTERVALS),
+                "What a point stands for; `day` when left out.",
+            )
+            .optional(),
         ],
         body: Body::None,
         needs_key: false,
@@ -125,11 +130,22 @@ const COST: Schema = Schema {
     fields: &[
         amount("messages", "Messages, automatic replies included."),
         amount("calls", "Calls, with every leg that they dialled."),
-        amount("numbers", "The numbers, by the part of each month that they were held; from the rate table, since the carrier tells no price."),
+        amount(
+            "numbers",
+            "The numbers, by the part of each month that they were held; from the rate table, since the carrier tells no price.",
+        ),
         amount("total", "All of it."),
         amount("estimated", "So much of the total comes from the rate table."),
-        Field::new("estimatedShare", Kind::Decimal, "The same as a share, from 0 to 1.").nullable(),
-        count("unpriced", "Messages for which there is neither a price nor a rate: they are not in the total."),
+        Field::new(
+            "estimatedShare",
+            Kind::Decimal,
+            "The same as a share, from 0 to 1.",
+        )
+        .nullable(),
+        count(
+            "unpriced",
+            "Messages for which there is neither a price nor a rate: they are not in the total.",
+        ),
     ],
 };
 
@@ -199,7 +215,12 @@ const PROVISIONING: Schema = Schema {
         count("succeeded", "Those that have their number."),
         count("needsAttention", "Those that gave up."),
         count("canceled", "Those that nobody wants any more."),
-        Field::new("successShare", Kind::Decimal, "Of those that are decided, from 0 to 1.").nullable(),
+        Field::new(
+            "successShare",
+            Kind::Decimal,
+            "Of those that are decided, from 0 to 1.",
+        )
+        .nullable(),
     ],
 };
 
@@ -209,7 +230,11 @@ const IDLE: Schema = Schema {
     fields: &[
         Field::new("phoneNumberId", Kind::Uuid, "Its id."),
         Field::new("phoneNumber", Kind::Phone, "The number."),
-        Field::new("status", Kind::OneOf(&["active", "suspended"]), "Whether it can be used."),
+        Field::new(
+            "status",
+            Kind::OneOf(&["active", "suspended"]),
+            "Whether it can be used.",
+        ),
         Field::new("lastUsedAt", Kind::Time, "When somebody used it last.").nullable(),
         count("idleDays", "Since so many days."),
         Field::new("monthlyCost", Kind::Object(&MONEY), "What it costs all the same."),
@@ -231,10 +256,26 @@ const USAGE: Schema = Schema {
         ZONE,
         CURRENCY,
         Field::new("totals", Kind::Object(&TOTALS), "All together."),
-        Field::new("byNumber", Kind::List(&Kind::Object(&BY_NUMBER), 10_000), "Number by number."),
-        Field::new("byChannel", Kind::List(&Kind::Object(&BY_CHANNEL), 3), "Channel by channel."),
-        Field::new("provisioning", Kind::Object(&PROVISIONING), "What became of orders."),
-        Field::new("idleNumbers", Kind::List(&Kind::Object(&IDLE), 10_000), "Numbers that nobody uses."),
+        Field::new(
+            "byNumber",
+            Kind::List(&Kind::Object(&BY_NUMBER), 10_000),
+            "Number by number.",
+        ),
+        Field::new(
+            "byChannel",
+            Kind::List(&Kind::Object(&BY_CHANNEL), 3),
+            "Channel by channel.",
+        ),
+        Field::new(
+            "provisioning",
+            Kind::Object(&PROVISIONING),
+            "What became of orders.",
+        ),
+        Field::new(
+            "idleNumbers",
+            Kind::List(&Kind::Object(&IDLE), 10_000),
+            "Numbers that nobody uses.",
+        ),
     ],
 };
 
@@ -268,7 +309,11 @@ const SERIES: Schema = Schema {
         ZONE,
         CURRENCY,
         Field::new("interval", Kind::OneOf(INTERVALS), "What a point stands for."),
-        Field::new("points", Kind::List(&Kind::Object(&POINT), 367), "In their order."),
+        Field::new(
+            "points",
+            Kind::List(&Kind::Object(&POINT), 367),
+            "In their order.",
+        ),
     ],
 };
 
@@ -279,8 +324,14 @@ const ROUTING: Schema = Schema {
         count("routed", "Those that did."),
         count("unrouted", "Those that did not."),
         Field::new("successShare", Kind::Decimal, "From 0 to 1.").nullable(),
-        amount("unroutedCost", "What the carrier takes for what belongs to nobody."),
-        amount("unroutedCostEstimated", "So much of it comes from the rate table."),
+        amount(
+            "unroutedCost",
+            "What the carrier takes for what belongs to nobody.",
+        ),
+        amount(
+            "unroutedCostEstimated",
+            "So much of it comes from the rate table.",
+        ),
     ],
 };
 
@@ -312,7 +363,11 @@ const NUMBERS_OF_STATUS: Schema = Schema {
     name: "NumbersOfStatus",
     doc: "Numbers of one status, at this moment.",
     fields: &[
-        Field::new("status", Kind::OneOf(&["active", "suspended", "released"]), "The status."),
+        Field::new(
+            "status",
+            Kind::OneOf(&["active", "suspended", "released"]),
+            "The status.",
+        ),
         count("numbers", "So many."),
         Field::new("monthlyCost", Kind::Object(&MONEY), "What they cost a month."),
     ],
@@ -338,12 +393,32 @@ const PLATFORM: Schema = Schema {
         ZONE,
         CURRENCY,
         Field::new("totals", Kind::Object(&TOTALS), "All workspaces together."),
-        Field::new("byChannel", Kind::List(&Kind::Object(&BY_CHANNEL), 3), "Channel by channel."),
-        Field::new("days", Kind::List(&Kind::Object(&PLATFORM_DAY), 367), "Day by day; days without anything are left out."),
+        Field::new(
+            "byChannel",
+            Kind::List(&Kind::Object(&BY_CHANNEL), 3),
+            "Channel by channel.",
+        ),
+        Field::new(
+            "days",
+            Kind::List(&Kind::Object(&PLATFORM_DAY), 367),
+            "Day by day; days without anything are left out.",
+        ),
         Field::new("routing", Kind::Object(&ROUTING), "What found its workspace."),
-        Field::new("provisioning", Kind::List(&Kind::Object(&TIER_SUCCESS), 3), "By paying tier."),
-        Field::new("numbers", Kind::List(&Kind::Object(&NUMBERS_OF_STATUS), 3), "By status."),
-        Field::new("idleNumbers", Kind::Object(&IDLE_NUMBERS), "Those that nobody uses."),
+        Field::new(
+            "provisioning",
+            Kind::List(&Kind::Object(&TIER_SUCCESS), 3),
+            "By paying tier.",
+        ),
+        Field::new(
+            "numbers",
+            Kind::List(&Kind::Object(&NUMBERS_OF_STATUS), 3),
+            "By status.",
+        ),
+        Field::new(
+            "idleNumbers",
+            Kind::Object(&IDLE_NUMBERS),
+            "Those that nobody uses.",
+        ),
     ],
 };
 

@@ -140,7 +140,7 @@ async fn usage_of_a_workspace() {
         .await;
     let last = series["points"].as_array().unwrap().last().unwrap();
     assert_eq!(
-        (&last["messagesIn"], &last["costEstimated"] != &last["cost"]),
+        (&last["messagesIn"], last["costEstimated"] != last["cost"]),
         (&value!(1), true)
     );
     let csv = office
@@ -169,11 +169,7 @@ async fn usage_of_a_workspace() {
         ("usage/series?interval=second", "interval"),
     ] {
         let refused = office.refused("admin", "GET", path, &Value::Null).await;
-        assert_eq!(
-            refused,
-            (400, "bad_request".to_owned(), value!(field)),
-            "{path}"
-        );
+        assert_eq!(refused, (400, "bad_request".to_owned(), value!(field)), "{path}");
     }
     let other = office.fixture.workspace("Beta", "starter", "org_2").await;
     let path = format!("/api/workspaces/{other}/usage");
@@ -194,7 +190,11 @@ async fn usage_of_the_platform_is_for_operators() {
         (response.status().as_u16(), json(&response))
     };
     let (status, usage) = ask(&operator, "/api/platform/usage").await;
-    assert_eq!((status, &usage["routing"]["routed"]), (200, &value!(1)), "{usage}");
+    assert_eq!(
+        (status, &usage["routing"]["routed"]),
+        (200, &value!(1)),
+        "{usage}"
+    );
     assert_eq!(
         (
             &usage["provisioning"][1]["tier"],
@@ -338,11 +338,12 @@ async fn who_and_what_may_be_an_endpoint() {
             value!({ "url": "https://x.example/", "eventTypes": ["nothing"] }),
             "eventTypes[0]",
         ),
-        (value!({ "url": "https://x.example/", "secret": "mine" }), "secret"),
+        (
+            value!({ "url": "https://x.example/", "secret": "mine" }),
+            "secret",
+        ),
     ] {
-        let refused = office
-            .refused("admin", "POST", "webhook-endpoints", &body)
-            .await;
+        let refused = office.refused("admin", "POST", "webhook-endpoints", &body).await;
         assert_eq!(refused, (400, "bad_request".to_owned(), value!(field)));
     }
     for role in ["manager", "agent", "viewer", "billing"] {

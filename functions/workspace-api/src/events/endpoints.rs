@@ -122,7 +122,11 @@ pub const ROTATE: Route = Route {
 /// 256 bits, written as Standard Webhooks has it.
 fn secret() -> Result<String, Failure> {
     let random = random_bytes::<32>().map_err(|_| {
-        let mut problem = Problem::new(503, "not_stored", "there is no randomness at this moment; try again");
+        let mut problem = Problem::new(
+            503,
+            "not_stored",
+            "there is no randomness at this moment; try again",
+        );
         problem.retry_after_seconds = Some(1);
         problem
     })?;

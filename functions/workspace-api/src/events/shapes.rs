@@ -18,7 +18,11 @@ const COUNT: Kind = Kind::Integer(0, i64::MAX);
 const ID: Field = Field::new("id", Kind::Uuid, "Its id.");
 const URL: Field = Field::new("url", Kind::Text(2000), "Where events are posted.");
 const DESCRIPTION: Field = Field::new("description", Kind::Text(500), "For people.").nullable();
-const EVENT_TYPES: Field = Field::new("eventTypes", Kind::List(&Kind::OneOf(TYPES), 20), "Which events go there; none: all.");
+const EVENT_TYPES: Field = Field::new(
+    "eventTypes",
+    Kind::List(&Kind::OneOf(TYPES), 20),
+    "Which events go there; none: all.",
+);
 const IS_ACTIVE: Field = Field::new("isActive", Kind::Bool, "Whether events go there.");
 const DISABLED: Field = Field::new("disabledReason", Kind::Text(500), "Why it was given up.").nullable();
 const FAILURES: Field = Field::new("failures", COUNT, "Attempts in a row that failed by its fault.");
@@ -31,7 +35,16 @@ pub const ENDPOINT: Schema = Schema {
     name: "WebhookEndpoint",
     doc: "Where a workspace's events go, signed by Standard Webhooks.",
     fields: &[
-        ID, URL, DESCRIPTION, EVENT_TYPES, IS_ACTIVE, DISABLED, FAILURES, FAILING, CREATED, UPDATED,
+        ID,
+        URL,
+        DESCRIPTION,
+        EVENT_TYPES,
+        IS_ACTIVE,
+        DISABLED,
+        FAILURES,
+        FAILING,
+        CREATED,
+        UPDATED,
     ],
 };
 
@@ -58,7 +71,11 @@ pub const ENDPOINT_WITH_SECRET: Schema = Schema {
 pub const ENDPOINTS: Schema = Schema {
     name: "WebhookEndpoints",
     doc: "The endpoints of a workspace.",
-    fields: &[Field::new("items", Kind::List(&Kind::Object(&ENDPOINT), 10), "The oldest first.")],
+    fields: &[Field::new(
+        "items",
+        Kind::List(&Kind::Object(&ENDPOINT), 10),
+        "The oldest first.",
+    )],
 };
 
 const DELIVERY: Schema = Schema {
@@ -66,10 +83,19 @@ const DELIVERY: Schema = Schema {
     doc: "An event on its way to an endpoint.",
     fields: &[
         Field::new("endpointId", Kind::Uuid, "Where."),
-        Field::new("state", Kind::OneOf(&["pending", "delivered", "failed"]), "`failed`: given up; replay it."),
+        Field::new(
+            "state",
+            Kind::OneOf(&["pending", "delivered", "failed"]),
+            "`failed`: given up; replay it.",
+        ),
         Field::new("attempts", COUNT, "How many there were."),
         Field::new("nextAttemptAt", Kind::Time, "When the next one is.").nullable(),
-        Field::new("lastStatus", Kind::Integer(100, 999), "What the endpoint answered last.").nullable(),
+        Field::new(
+            "lastStatus",
+            Kind::Integer(100, 999),
+            "What the endpoint answered last.",
+        )
+        .nullable(),
         Field::new("lastError", Kind::Text(500), "What went wrong.").nullable(),
         Field::new("deliveredAt", Kind::Time, "When it arrived.").nullable(),
     ],
@@ -81,7 +107,12 @@ const ATTEMPT: Schema = Schema {
     fields: &[
         Field::new("endpointId", Kind::Uuid, "Where."),
         Field::new("at", Kind::Time, "When."),
-        Field::new("status", Kind::Integer(100, 999), "What the endpoint answered; null: nothing.").nullable(),
+        Field::new(
+            "status",
+            Kind::Integer(100, 999),
+            "What the endpoint answered; null: nothing.",
+        )
+        .nullable(),
         Field::new("error", Kind::Text(500), "What went wrong.").nullable(),
         Field::new("durationMs", COUNT, "How long it took."),
     ],
@@ -95,7 +126,11 @@ const DATA: Field = Field::new(
     Kind::Anything,
     "What happened to what: a message or call by `messageId`, a number by `phoneNumberId` or `orderId`, a consent by its numbers.",
 );
-const DELIVERIES: Field = Field::new("deliveries", Kind::List(&Kind::Object(&DELIVERY), 10), "Where it goes.");
+const DELIVERIES: Field = Field::new(
+    "deliveries",
+    Kind::List(&Kind::Object(&DELIVERY), 10),
+    "Where it goes.",
+);
 
 /// An event.
 pub const EVENT: Schema = Schema {
@@ -115,7 +150,11 @@ pub const EVENT_WITH_ATTEMPTS: Schema = Schema {
         WORKSPACE,
         DATA,
         DELIVERIES,
-        Field::new("attempts", Kind::List(&Kind::Object(&ATTEMPT), 1000), "The oldest first."),
+        Field::new(
+            "attempts",
+            Kind::List(&Kind::Object(&ATTEMPT), 1000),
+            "The oldest first.",
+        ),
     ],
 };
 
