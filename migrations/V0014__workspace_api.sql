@@ -265,15 +265,6 @@ begin
     return api_done(voice_settings_view(number_id));
 end $$;
 
-create function is_time_zone(p_name text) returns boolean
-language plpgsql stable as $$
-begin
-    perform now() at time zone p_name;
-    return p_name ~ '^[A-Za-z]+(/[A-Za-z0-9_+-]+)*$'; -- no offsets, which know nothing of summer
-exception when others then
-    return false;
-end $$;
-
 create function api_put_voice_settings(p_workspace uuid, p_owner text, p_key bytea, p_scope text, p jsonb) returns jsonb
 language plpgsql as $$
 declare

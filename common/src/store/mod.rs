@@ -43,7 +43,7 @@ use tokio_postgres::types::{ToSql, Type};
 const IDLE_CONNECTION_MAX: Duration = Duration::from_millis(1200);
 
 /// A restart of Postgres takes a second or a few; who has nowhere else to put his work waits that long, if his budget allows.
-const RESTART_MAX: Duration = Duration::from_secs(5);
+const RESTART_MAX: Duration = Duration::from_secs(7);
 
 /// The first pause of those who wait for a restart; each further one is twice as long, up to a second.
 const PAUSE: Duration = Duration::from_millis(100);

@@ -568,3 +568,27 @@ async fn numbers_refused_for_want_of_a_campaign_may_try_again_after_a_day() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_call_that_goes_on_for_hours_is_asked_about_every_ten_minutes() {
+    let desk = Desk::open().await;
+    let call = desk
+        .fixture
+        .simulator
+        .inbound_call(CUSTOMER, NUMBER, CallScript::answered(30))
+        .await;
+    let id = desk
+        .outbound(Some(&call.sid), "in-progress", "", 3.0 * 3600.0)
+        .await;
+    let checked = "with c as (update conversations set channel = 'call')
+                   update conversation_messages set checked_at = now() - $1 * interval '1 minute'";
+    for (minutes, is_over) in [(9.0, false), (11.0, true)] {
+        desk.fixture.sql.execute(checked, &[&minutes]).await.unwrap();
+        desk.run().await;
+        let row = desk
+            .fixture
+            .row(&format!("conversation_messages where id = '{id}'"))
+            .await;
+        assert_eq!(row["status"] != "in-progress", is_over, "{row}");
+    }
+}
