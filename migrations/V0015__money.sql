@@ -370,6 +370,16 @@ language sql as $$
           is distinct from (excluded.status, excluded.segments, coalesce(excluded.price, k.price))
 $$;
 
+-- Whether days can be counted in a zone: a name, no offset, which would know nothing of summer.
+create function is_time_zone(p_zone text) returns boolean
+language plpgsql stable as $$
+begin
+    perform now() at time zone p_zone;
+    return p_zone ~ '^[A-Za-z_]+(/[A-Za-z0-9_+-]+){0,2}$';
+exception when invalid_parameter_value then
+    return false;
+end $$;
+
 -- Of which days figures are asked for: `from` and `to`, both included, in `timeZone`. Left out: the last thirty days, in UTC.
 create function usage_span(p jsonb, out first date, out last date, out zone text, out refused jsonb)
 language plpgsql stable as $$

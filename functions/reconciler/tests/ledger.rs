@@ -143,6 +143,9 @@ async fn totals_are_the_carriers_to_the_cent() {
         .await;
     stack.settle().await;
 
+    for exchange in &simulator.ledger().exchanges {
+        assert_eq!(exchange.error, None, "{exchange:?}");
+    }
     let before = figures(&sql).await;
     assert_eq!(before["totals"]["cost"]["estimatedShare"], "1.0000", "{before}");
     assert_ne!(before["routing"]["unroutedCostEstimated"], "0.00", "{before}");
