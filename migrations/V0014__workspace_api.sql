@@ -49,14 +49,13 @@ comment on column provisioning_orders.request_hash is 'of the request that made 
 -- another for ten minutes.
 create table phone_number_holds (
     phone_number text primary key,
-    workspace_id      uuid not null references workspaces (id),
+    workspace_id uuid not null references workspaces (id),
     held_until   timestamptz not null
 );
-comment on table phone_number_holds is 'belongs to nobody: each workspace has to see what the others hold, of which it learns nothing else';
 create index phone_number_holds_workspace on phone_number_holds (workspace_id);
 create index phone_number_holds_until on phone_number_holds (held_until);
 
--- Whoever holds it, nobody else may buy it.
+-- all workspaces: whoever holds it, nobody else may buy it
 create function is_held_elsewhere(p_phone_number text, p_workspace uuid) returns boolean
 language sql stable as $$
     select exists (select from phone_number_holds h

@@ -51,6 +51,16 @@ pub const CODES: &[(&str, u16, &str)] = &[
         "only a message that failed can be sent again",
     ),
     (
+        "endpoint_limit",
+        409,
+        "a workspace has ten webhook endpoints at most",
+    ),
+    (
+        "endpoint_disabled",
+        409,
+        "the endpoint is switched off; set `isActive` first",
+    ),
+    (
         "contact_exists",
         409,
         "another contact has this phone number; `contactId` names it",

@@ -101,6 +101,11 @@ impl Route {
             }
         }
     }
+
+    /// Whether it is about the whole platform, and not one workspace.
+    pub fn is_of_platform(&self) -> bool {
+        !self.path.contains("{workspaceId}")
+    }
 }
 
 /// Why a call ends without its answer.
@@ -138,7 +143,7 @@ pub struct Call<'a> {
     pub(crate) caller: Caller,
     /// As the caller sent it, for what is done in the caller's name.
     pub(crate) authorization: Option<&'a str>,
-    /// For whom.
+    /// For whom; nil where the whole platform is asked about.
     pub(crate) workspace: Uuid,
     /// Path, query and body, checked; of a listing also `limit` and `after`.
     pub(crate) arguments: Map<String, Value>,
@@ -170,7 +175,8 @@ impl Call<'_> {
         arguments: &Map<String, Value>,
     ) -> Result<Answered, Failure> {
         let arguments = Value::Object(arguments.clone());
-        let permit = self.caller.permit(self.workspace, self.route.scope);
+        let workspace = (!self.route.is_of_platform()).then_some(self.workspace);
+        let permit = self.caller.permit(workspace, self.route.scope);
         let answered = match self.parts.store.api(statement, &permit, &arguments).await {
             Err(store::Error::Credentials(code)) => match self.live.renewed(&self.parts).await {
                 Some(renewed) => renewed.store.api(statement, &permit, &arguments).await?,
