@@ -337,7 +337,11 @@ impl Client {
         if url.origin() != own.origin() && !files {
             return Err(Error::NotFound);
         }
-        let path = url.path().trim_end_matches(".wav").trim_end_matches(".json").trim_end_matches(".mp3");
+        let path = url
+            .path()
+            .trim_end_matches(".wav")
+            .trim_end_matches(".json")
+            .trim_end_matches(".mp3");
         let path = format!("{path}.mp3");
         url.set_path(&path);
         self.send_for_bytes(self.http().get(url), 20).await

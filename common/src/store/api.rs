@@ -87,7 +87,10 @@ impl ApiAnswer {
             None => Err(Error::Inconsistent("an answer that is neither done nor refused")),
             Some(body) => Ok(Self::Done {
                 body,
-                next: value.get_mut("next").map(Value::take).filter(|next| !next.is_null()),
+                next: value
+                    .get_mut("next")
+                    .map(Value::take)
+                    .filter(|next| !next.is_null()),
                 private: value.get_mut("private").map(Value::take).unwrap_or_default(),
             }),
         }

@@ -13,6 +13,7 @@ mod inbound;
 mod keys;
 mod limits;
 mod outbound;
+mod preview;
 mod provisioning;
 mod reconcile;
 mod reports;
@@ -26,6 +27,7 @@ pub use inbound::{Outcome, Recorded};
 pub use keys::{ApiKey, NewApiKey};
 pub use limits::{BlockedPrefix, RefusalCount};
 pub use outbound::{Begin, Finish, Held, NewMessage};
+pub use preview::{DueOrder, DueRelease, OpenGroup};
 pub use provisioning::{Chosen, Configured, Order, ReleaseJob, WorkspaceChange};
 pub use reconcile::{Adoption, NumberFinding, OpenMessage};
 
@@ -162,7 +164,11 @@ const fn joined<const N: usize>(
     let mut all = [""; N];
     let mut index = 0;
     while index < N {
-        all[index] = if index < one.len() { one[index] } else { other[index - one.len()] };
+        all[index] = if index < one.len() {
+            one[index]
+        } else {
+            other[index - one.len()]
+        };
         index += 1;
     }
     all
@@ -190,6 +196,12 @@ const OTHERS: &[&str] = &[
     outbound::MAY_STILL_SEND,
     outbound::RELEASE_HELD,
     outbound::HOLD_AGAIN,
+    preview::PREVIEW_OPEN_MESSAGES,
+    preview::PREVIEW_MESSAGES,
+    preview::PREVIEW_ORPHAN,
+    preview::PREVIEW_ORDERS,
+    preview::PREVIEW_RELEASES,
+    preview::PREVIEW_HELD,
     provisioning::APPLY_WORKSPACE_EVENT,
     provisioning::REQUEST_NUMBER,
     provisioning::RETRY_ORDER,

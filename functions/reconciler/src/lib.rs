@@ -5,7 +5,7 @@
 //! messages and calls without an end are asked about; inbound messages that no webhook brought are stored; prices and segments
 //! are filled in; numbers that differ between the carrier and us are adopted, given back, marked or repaired. Each run is
 //! bounded in time, goes on where the last one stopped, is safe beside another one, and leaves a row in `reconciler_runs`.
-//! Answer: that row's report.
+//! Answer: that row's report. [`App::plan`] says what a run would do, and does nothing.
 
 mod calls;
 mod campaign;
@@ -13,6 +13,8 @@ mod handler;
 mod held;
 mod messages;
 mod numbers;
+mod plan;
 mod run;
 
 pub use handler::App;
+pub use plan::Plan;
