@@ -68,7 +68,7 @@ create index event_deliveries_event on event_deliveries (workspace_id, event_id)
 create index event_deliveries_pending on event_deliveries (endpoint_id, event_id) where state = 'pending';
 
 create table event_attempts (
-    id           bigint generated always as identity primary key,
+    id           uuid primary key,
     workspace_id uuid not null,
     event_id     uuid not null,
     endpoint_id  uuid not null,
@@ -176,35 +176,30 @@ begin
 end $$;
 create trigger consent_changed after insert on opt_out_changes for each row execute function tell_of_consent();
 
-create function time_text(p_at timestamptz) returns text
-language sql immutable parallel safe as $$
-    select to_char(p_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
-$$;
-
 -- What is sent of an event.
 create function event_document(p_event events) returns jsonb
 language sql stable as $$
     select jsonb_build_object(
-        'id', (p_event).id, 'type', (p_event).type, 'timestamp', time_text((p_event).occurred_at), 'workspaceId', (p_event).workspace_id,
+        'id', (p_event).id, 'type', (p_event).type, 'timestamp', api_time((p_event).occurred_at), 'workspaceId', (p_event).workspace_id,
         'data', coalesce(case split_part((p_event).type, '.', 1)
             when 'message' then (
                 select jsonb_build_object(
                     'messageId', m.id, 'conversationId', m.conversation_id, 'channel', c.channel, 'direction', m.direction,
                     'from', m.sender_phone, 'to', m.recipient_phone, 'body', m.body, 'attachments', m.attachments,
-                    'segments', m.segments, 'sid', m.external_id, 'status', m.status, 'createdAt', time_text(m.created_at))
+                    'segments', m.segments, 'sid', m.external_id, 'status', m.status, 'createdAt', api_time(m.created_at))
                 from conversation_messages m join conversations c on c.id = m.conversation_id
                 where m.id = (p_event).subject_id and m.workspace_id = (p_event).workspace_id)
             when 'call' then (
                 select jsonb_build_object(
                     'messageId', m.id, 'conversationId', m.conversation_id, 'channel', 'call', 'direction', m.direction,
                     'from', m.sender_phone, 'to', m.recipient_phone, 'sid', m.external_id, 'durationSeconds', m.call_duration,
-                    'createdAt', time_text(m.created_at))
+                    'createdAt', api_time(m.created_at))
                 from conversation_messages m
                 where m.id = (p_event).subject_id and m.workspace_id = (p_event).workspace_id)
             when 'consent' then (
                 select jsonb_build_object(
                     'businessPhone', k.business_phone, 'customerPhone', k.customer_phone, 'optedOut', k.opted_out, 'word', k.word,
-                    'actor', k.actor, 'changedAt', time_text(k.changed_at))
+                    'actor', k.actor, 'changedAt', api_time(k.changed_at))
                 from opt_out_changes k where k.id = ((p_event).data ->> 'changeId')::bigint)
             else coalesce((
                 select jsonb_build_object('orderId', o.id, 'numberType', o.number_type, 'areaCode', o.area_code, 'attempts', o.attempts)
@@ -307,7 +302,8 @@ end $$;
 -- Keeps an attempt. `delivered`; `passed` (this event is refused as such, the next may go); `stopped` (the endpoint does not work:
 -- everything waits, in its order); `disabled`.
 create function record_attempt(
-    p_workspace uuid, p_endpoint uuid, p_event uuid, p_status integer, p_error text, p_duration_ms integer, p_retry_after integer)
+    p_id uuid, p_workspace uuid, p_endpoint uuid, p_event uuid, p_status integer, p_error text, p_duration_ms integer,
+    p_retry_after integer)
 returns text language plpgsql as $$
 declare
     target webhook_endpoints;
@@ -316,14 +312,20 @@ declare
 begin
     perform act_for(p_workspace);
     select * into target from webhook_endpoints w where w.id = p_endpoint and w.workspace_id = p_workspace for update;
-    update event_deliveries d
-    set attempts = d.attempts + 1, last_status = p_status, last_error = p_error
-    where d.endpoint_id = p_endpoint and d.event_id = p_event and d.workspace_id = p_workspace returning * into delivery;
+    select * into delivery from event_deliveries d
+    where d.endpoint_id = p_endpoint and d.event_id = p_event and d.workspace_id = p_workspace for update;
     if target.id is null or delivery.event_id is null then
         return 'disabled'; -- deleted meanwhile
     end if;
-    insert into event_attempts (workspace_id, event_id, endpoint_id, status, error, duration_ms)
-    values (p_workspace, p_event, p_endpoint, p_status, p_error, p_duration_ms);
+    insert into event_attempts (id, workspace_id, event_id, endpoint_id, status, error, duration_ms)
+    values (p_id, p_workspace, p_event, p_endpoint, p_status, p_error, p_duration_ms)
+    on conflict (id) do nothing;
+    if not found then
+        return 'passed'; -- the same call again, after its answer was lost
+    end if;
+    update event_deliveries d
+    set attempts = d.attempts + 1, last_status = p_status, last_error = p_error
+    where d.endpoint_id = p_endpoint and d.event_id = p_event returning * into delivery;
 
     if p_status between 200 and 299 then
         update event_deliveries d set state = 'delivered', delivered_at = now(), last_error = null
@@ -381,196 +383,209 @@ language sql as $$
     select count(*) from gone
 $$;
 
--- The API's side. Each begins with `authorise`; `outcome` is `ok`, one of its refusals, or what is said at the function.
+-- The API's side.
 
-create function endpoint_json(p_endpoint webhook_endpoints) returns jsonb
+create function endpoint_view(e webhook_endpoints) returns jsonb
 language sql stable as $$
     select jsonb_build_object(
-        'id', (p_endpoint).id, 'url', (p_endpoint).url, 'description', (p_endpoint).description,
-        'eventTypes', to_jsonb((p_endpoint).event_types), 'isActive', (p_endpoint).is_active,
-        'disabledReason', (p_endpoint).disabled_reason, 'failures', (p_endpoint).failures,
-        'failingSince', time_text((p_endpoint).failing_since),
-        'createdAt', time_text((p_endpoint).created_at), 'updatedAt', time_text((p_endpoint).updated_at))
+        'id', e.id, 'url', e.url, 'description', e.description, 'eventTypes', to_jsonb(e.event_types), 'isActive', e.is_active,
+        'disabledReason', e.disabled_reason, 'failures', e.failures, 'failingSince', api_time(e.failing_since),
+        'createdAt', api_time(e.created_at), 'updatedAt', api_time(e.updated_at))
 $$;
 
-create function list_webhook_endpoints(
-    p_workspace uuid, p_owner text, p_key bytea, p_scope text, out outcome text, out endpoints jsonb)
+create function api_list_webhook_endpoints(p_workspace uuid, p_owner text, p_key bytea, p_scope text, p jsonb) returns jsonb
 language plpgsql as $$
+declare
+    permit record;
 begin
-    outcome := coalesce((select refusal from authorise(p_workspace, p_owner, p_key, p_scope)), 'ok');
-    if outcome = 'ok' then
-        select coalesce(jsonb_agg(endpoint_json(row(e.*)::webhook_endpoints) order by e.created_at, e.id), '[]') into endpoints
-        from webhook_endpoints e where e.workspace_id = p_workspace;
+    select * into permit from authorise(p_workspace, p_owner, p_key, p_scope);
+    if permit.refusal is not null then
+        return api_refused(permit.refusal);
     end if;
+    return api_done(jsonb_build_object('items', (
+        select coalesce(jsonb_agg(endpoint_view(e) order by e.created_at, e.id), '[]')
+        from webhook_endpoints e where e.workspace_id = p_workspace)));
 end $$;
 
--- `unknown_endpoint`
-create function find_webhook_endpoint(
-    p_workspace uuid, p_owner text, p_key bytea, p_scope text, p_id uuid, out outcome text, out endpoint jsonb)
+create function api_get_webhook_endpoint(p_workspace uuid, p_owner text, p_key bytea, p_scope text, p jsonb) returns jsonb
 language plpgsql as $$
+declare
+    permit record;
+    answer jsonb;
 begin
-    outcome := coalesce((select refusal from authorise(p_workspace, p_owner, p_key, p_scope)), 'ok');
-    if outcome <> 'ok' then
-        return;
+    select * into permit from authorise(p_workspace, p_owner, p_key, p_scope);
+    if permit.refusal is not null then
+        return api_refused(permit.refusal);
     end if;
-    select endpoint_json(row(e.*)::webhook_endpoints) into endpoint
-    from webhook_endpoints e where e.workspace_id = p_workspace and e.id = p_id;
-    if not found then
-        outcome := 'unknown_endpoint';
-    end if;
+    select endpoint_view(e) into answer
+    from webhook_endpoints e where e.workspace_id = p_workspace and e.id = (p ->> 'endpointId')::uuid;
+    return case when answer is null then api_refused('not_found') else api_done(answer) end;
 end $$;
 
 -- `endpoint_limit`: ten, since each may keep a delivery waiting. The same call twice makes one.
-create function create_webhook_endpoint(
-    p_workspace uuid, p_owner text, p_key bytea, p_scope text,
-    p_id uuid, p_url text, p_description text, p_event_types text[], p_secret text, out outcome text, out endpoint jsonb)
+create function api_create_webhook_endpoint(p_workspace uuid, p_owner text, p_key bytea, p_scope text, p jsonb) returns jsonb
 language plpgsql as $$
+declare
+    permit record;
+    new_id uuid := (p ->> 'newId')::uuid;
 begin
-    outcome := coalesce((select refusal from authorise(p_workspace, p_owner, p_key, p_scope)), 'ok');
-    if outcome <> 'ok' then
-        return;
+    select * into permit from authorise(p_workspace, p_owner, p_key, p_scope);
+    if permit.refusal is not null then
+        return api_refused(permit.refusal);
     end if;
     perform pg_advisory_xact_lock(hashtextextended(p_workspace::text, 5));
-    if (select count(*) from webhook_endpoints e where e.workspace_id = p_workspace and e.id <> p_id) >= 10 then
-        outcome := 'endpoint_limit';
-        return;
+    if (select count(*) from webhook_endpoints e where e.workspace_id = p_workspace and e.id <> new_id) >= 10 then
+        return api_refused('endpoint_limit');
     end if;
     insert into webhook_endpoints (id, workspace_id, url, description, event_types, secret)
-    values (p_id, p_workspace, p_url, p_description, p_event_types, p_secret)
+    values (new_id, p_workspace, p ->> 'url', p ->> 'description',
+            array(select distinct jsonb_array_elements_text(coalesce(p -> 'eventTypes', '[]')) order by 1), p ->> 'secret')
     on conflict (id) do nothing;
-    select endpoint_json(row(e.*)::webhook_endpoints) into endpoint
-    from webhook_endpoints e where e.workspace_id = p_workspace and e.id = p_id;
+    return api_done((select endpoint_view(e) || jsonb_build_object('secret', e.secret)
+                     from webhook_endpoints e where e.workspace_id = p_workspace and e.id = new_id));
 end $$;
 
--- `unknown_endpoint`. `p_change` holds what is to be changed: `url`, `description`, `eventTypes`, `isActive`. One that is switched
--- on again, or goes elsewhere, begins anew.
-create function update_webhook_endpoint(
-    p_workspace uuid, p_owner text, p_key bytea, p_scope text, p_id uuid, p_change jsonb, out outcome text, out endpoint jsonb)
+-- Changes what is named. An endpoint that is switched on again, or goes elsewhere, begins anew.
+create function api_update_webhook_endpoint(p_workspace uuid, p_owner text, p_key bytea, p_scope text, p jsonb) returns jsonb
 language plpgsql as $$
+declare
+    permit record;
+    answer jsonb;
 begin
-    outcome := coalesce((select refusal from authorise(p_workspace, p_owner, p_key, p_scope)), 'ok');
-    if outcome <> 'ok' then
-        return;
+    select * into permit from authorise(p_workspace, p_owner, p_key, p_scope);
+    if permit.refusal is not null then
+        return api_refused(permit.refusal);
     end if;
     update webhook_endpoints e
-    set url = coalesce(p_change ->> 'url', e.url),
-        description = case when p_change ? 'description' then p_change ->> 'description' else e.description end,
-        event_types = case when p_change ? 'eventTypes'
-                           then array(select jsonb_array_elements_text(p_change -> 'eventTypes')) else e.event_types end,
-        is_active = coalesce((p_change ->> 'isActive')::boolean, e.is_active),
-        disabled_reason = case when (p_change ->> 'isActive')::boolean then null else e.disabled_reason end,
-        failures = case when p_change ?| array['url', 'isActive'] then 0 else e.failures end,
-        failing_since = case when p_change ?| array['url', 'isActive'] then null else e.failing_since end,
-        next_attempt_at = case when p_change ?| array['url', 'isActive'] then now() else e.next_attempt_at end,
+    set url = coalesce(p ->> 'url', e.url),
+        description = case when p ? 'description' then p ->> 'description' else e.description end,
+        event_types = case when p ? 'eventTypes'
+                           then array(select distinct jsonb_array_elements_text(p -> 'eventTypes') order by 1) else e.event_types end,
+        is_active = coalesce((p ->> 'isActive')::boolean, e.is_active),
+        disabled_reason = case when (p ->> 'isActive')::boolean then null else e.disabled_reason end,
+        failures = case when p ?| array['url', 'isActive'] then 0 else e.failures end,
+        failing_since = case when p ?| array['url', 'isActive'] then null else e.failing_since end,
+        next_attempt_at = case when p ?| array['url', 'isActive'] then now() else e.next_attempt_at end,
         updated_at = now()
-    where e.workspace_id = p_workspace and e.id = p_id
-    returning endpoint_json(row(e.*)::webhook_endpoints) into endpoint;
-    if not found then
-        outcome := 'unknown_endpoint';
-    end if;
+    where e.workspace_id = p_workspace and e.id = (p ->> 'endpointId')::uuid
+    returning endpoint_view(e) into answer;
+    return case when answer is null then api_refused('not_found') else api_done(answer) end;
 end $$;
 
--- `unknown_endpoint`. What was still to be delivered there is forgotten with it.
-create function delete_webhook_endpoint(
-    p_workspace uuid, p_owner text, p_key bytea, p_scope text, p_id uuid, out outcome text)
+-- What was still to be delivered there is forgotten with it.
+create function api_delete_webhook_endpoint(p_workspace uuid, p_owner text, p_key bytea, p_scope text, p jsonb) returns jsonb
 language plpgsql as $$
+declare
+    permit record;
+    answer jsonb;
 begin
-    outcome := coalesce((select refusal from authorise(p_workspace, p_owner, p_key, p_scope)), 'ok');
-    if outcome <> 'ok' then
-        return;
+    select * into permit from authorise(p_workspace, p_owner, p_key, p_scope);
+    if permit.refusal is not null then
+        return api_refused(permit.refusal);
     end if;
-    delete from webhook_endpoints e where e.workspace_id = p_workspace and e.id = p_id;
-    if not found then
-        outcome := 'unknown_endpoint';
-    end if;
+    delete from webhook_endpoints e where e.workspace_id = p_workspace and e.id = (p ->> 'endpointId')::uuid
+    returning endpoint_view(e) into answer;
+    return case when answer is null then api_refused('not_found') else api_done(answer) end;
 end $$;
 
--- `unknown_endpoint`. For a day both secrets sign, so that the receiver can change over; the same call twice changes once.
-create function rotate_webhook_secret(
-    p_workspace uuid, p_owner text, p_key bytea, p_scope text, p_id uuid, p_secret text, out outcome text)
+-- For a day both secrets sign, so that the receiver can change over; the same call twice changes once.
+create function api_rotate_webhook_secret(p_workspace uuid, p_owner text, p_key bytea, p_scope text, p jsonb) returns jsonb
 language plpgsql as $$
+declare
+    permit record;
+    answer jsonb;
 begin
-    outcome := coalesce((select refusal from authorise(p_workspace, p_owner, p_key, p_scope)), 'ok');
-    if outcome <> 'ok' then
-        return;
+    select * into permit from authorise(p_workspace, p_owner, p_key, p_scope);
+    if permit.refusal is not null then
+        return api_refused(permit.refusal);
     end if;
     update webhook_endpoints e
-    set previous_secret = case when e.secret = p_secret then e.previous_secret else e.secret end,
-        previous_secret_until = now() + interval '1 day', secret = p_secret, updated_at = now()
-    where e.workspace_id = p_workspace and e.id = p_id;
-    if not found then
-        outcome := 'unknown_endpoint';
-    end if;
+    set previous_secret = case when e.secret = p ->> 'secret' then e.previous_secret else e.secret end,
+        previous_secret_until = now() + interval '1 day', secret = p ->> 'secret', updated_at = now()
+    where e.workspace_id = p_workspace and e.id = (p ->> 'endpointId')::uuid
+    returning endpoint_view(e) || jsonb_build_object('secret', e.secret) into answer;
+    return case when answer is null then api_refused('not_found') else api_done(answer) end;
 end $$;
 
--- A page of events, newest first, before the event `p_before`.
-create function list_events(
-    p_workspace uuid, p_owner text, p_key bytea, p_scope text, p_type text, p_before uuid, p_limit integer,
-    out outcome text, out events jsonb)
-language plpgsql as $$
-begin
-    outcome := coalesce((select refusal from authorise(p_workspace, p_owner, p_key, p_scope)), 'ok');
-    if outcome <> 'ok' then
-        return;
-    end if;
-    select coalesce(jsonb_agg(event_document(row(e.*)::events) || jsonb_build_object('deliveries', deliveries_json(e.workspace_id, e.id))
-                              order by e.id desc), '[]') into events
-    from (select * from events v
-          where v.workspace_id = p_workspace and (p_before is null or v.id < p_before) and (p_type is null or v.type = p_type)
-          order by v.id desc limit p_limit) e;
-end $$;
-
-create function deliveries_json(p_workspace uuid, p_event uuid) returns jsonb
+create function deliveries_view(p_workspace uuid, p_event uuid) returns jsonb
 language sql stable as $$
     select coalesce(jsonb_agg(jsonb_build_object(
         'endpointId', d.endpoint_id, 'state', d.state, 'attempts', d.attempts,
-        'nextAttemptAt', case when d.state = 'pending' then time_text(greatest(d.next_attempt_at, w.next_attempt_at)) end,
-        'lastStatus', d.last_status, 'lastError', d.last_error, 'deliveredAt', time_text(d.delivered_at)) order by d.endpoint_id), '[]')
+        'nextAttemptAt', case when d.state = 'pending' then api_time(greatest(d.next_attempt_at, w.next_attempt_at)) end,
+        'lastStatus', d.last_status, 'lastError', d.last_error, 'deliveredAt', api_time(d.delivered_at)) order by d.endpoint_id), '[]')
     from event_deliveries d join webhook_endpoints w on w.id = d.endpoint_id
     where d.workspace_id = p_workspace and d.event_id = p_event
 $$;
 
--- `unknown_event`. One event with every attempt.
-create function find_event(
-    p_workspace uuid, p_owner text, p_key bytea, p_scope text, p_id uuid, out outcome text, out event jsonb)
+-- Newest first.
+create function api_list_events(p_workspace uuid, p_owner text, p_key bytea, p_scope text, p jsonb) returns jsonb
 language plpgsql as $$
+declare
+    permit record;
+    views jsonb[];
+    keys jsonb[];
+    most integer := (p ->> 'limit')::integer;
 begin
-    outcome := coalesce((select refusal from authorise(p_workspace, p_owner, p_key, p_scope)), 'ok');
-    if outcome <> 'ok' then
-        return;
+    select * into permit from authorise(p_workspace, p_owner, p_key, p_scope);
+    if permit.refusal is not null then
+        return api_refused(permit.refusal);
+    end if;
+    select array_agg(event_document(row(e.*)::events) || jsonb_build_object('deliveries', deliveries_view(e.workspace_id, e.id))
+                     order by e.id desc),
+           array_agg(to_jsonb(e.id) order by e.id desc)
+    into views, keys
+    from (select * from events v
+          where v.workspace_id = p_workspace and (p ->> 'after' is null or v.id < (p ->> 'after')::uuid)
+            and (p ->> 'type' is null or v.type = p ->> 'type')
+          order by v.id desc limit most + 1) e;
+    return api_page(views, keys, most);
+end $$;
+
+-- One event with every attempt.
+create function api_get_event(p_workspace uuid, p_owner text, p_key bytea, p_scope text, p jsonb) returns jsonb
+language plpgsql as $$
+declare
+    permit record;
+    answer jsonb;
+begin
+    select * into permit from authorise(p_workspace, p_owner, p_key, p_scope);
+    if permit.refusal is not null then
+        return api_refused(permit.refusal);
     end if;
     select event_document(row(e.*)::events) || jsonb_build_object(
-        'deliveries', deliveries_json(e.workspace_id, e.id),
+        'deliveries', deliveries_view(e.workspace_id, e.id),
         'attempts', (select coalesce(jsonb_agg(jsonb_build_object(
-                         'endpointId', a.endpoint_id, 'at', time_text(a.attempted_at), 'status', a.status, 'error', a.error,
-                         'durationMs', a.duration_ms) order by a.id), '[]')
+                         'endpointId', a.endpoint_id, 'at', api_time(a.attempted_at), 'status', a.status, 'error', a.error,
+                         'durationMs', a.duration_ms) order by a.attempted_at, a.id), '[]')
                      from event_deliveries d
                      join event_attempts a on a.endpoint_id = d.endpoint_id and a.event_id = d.event_id
                      where d.workspace_id = e.workspace_id and d.event_id = e.id))
-    into event
-    from events e where e.workspace_id = p_workspace and e.id = p_id;
-    if not found then
-        outcome := 'unknown_event';
-    end if;
+    into answer
+    from events e where e.workspace_id = p_workspace and e.id = (p ->> 'eventId')::uuid;
+    return case when answer is null then api_refused('not_found') else api_done(answer) end;
 end $$;
 
--- Delivers again, at once: one event (`p_event`), or everything since a moment (`p_since`) that an endpoint did not get; to one
--- endpoint, or to all that want it. `unknown_event`, `unknown_endpoint`.
-create function replay_events(
-    p_workspace uuid, p_owner text, p_key bytea, p_scope text, p_event uuid, p_endpoint uuid, p_since timestamptz,
-    out outcome text, out deliveries bigint)
+-- Delivers again, at once. One event (`eventId`): to `endpointId`, or to all endpoints that want it. Or, of one endpoint, all
+-- events `since` a moment that it wants and did not get.
+create function api_replay_events(p_workspace uuid, p_owner text, p_key bytea, p_scope text, p jsonb) returns jsonb
 language plpgsql as $$
+declare
+    permit record;
+    one uuid := (p ->> 'eventId')::uuid;
+    target uuid := (p ->> 'endpointId')::uuid;
+    since timestamptz := (p ->> 'since')::timestamptz;
+    scheduled bigint;
 begin
-    outcome := coalesce((select refusal from authorise(p_workspace, p_owner, p_key, p_scope)), 'ok');
-    if outcome <> 'ok' then
-        return;
-    elsif p_event is not null and not exists (select 1 from events e where e.workspace_id = p_workspace and e.id = p_event) then
-        outcome := 'unknown_event';
-        return;
-    elsif p_endpoint is not null and not exists (
-        select 1 from webhook_endpoints w where w.workspace_id = p_workspace and w.id = p_endpoint and w.is_active) then
-        outcome := 'unknown_endpoint';
-        return;
+    select * into permit from authorise(p_workspace, p_owner, p_key, p_scope);
+    if permit.refusal is not null then
+        return api_refused(permit.refusal);
+    elsif (one is not null and not exists (select 1 from events e where e.workspace_id = p_workspace and e.id = one))
+          or (target is not null and not exists (
+                  select 1 from webhook_endpoints w where w.workspace_id = p_workspace and w.id = target)) then
+        return api_refused('not_found');
+    elsif target is not null and not exists (
+        select 1 from webhook_endpoints w where w.workspace_id = p_workspace and w.id = target and w.is_active) then
+        return api_refused('endpoint_disabled');
     end if;
     with again as (
         insert into event_deliveries as d (workspace_id, event_id, endpoint_id, replayed_at)
@@ -578,15 +593,16 @@ begin
         from events e
         join webhook_endpoints w on w.workspace_id = e.workspace_id and w.is_active
         where e.workspace_id = p_workspace
-          and (e.id = p_event or (p_event is null and e.occurred_at >= p_since))
-          and (w.id = p_endpoint or (p_endpoint is null and (w.event_types = '{}' or e.type = any (w.event_types))))
-          and (p_event is not null or w.event_types = '{}' or e.type = any (w.event_types))
+          and (e.id = one or (one is null and e.occurred_at >= since))
+          and (w.id = target or target is null)
+          and ((one is not null and target is not null) or w.event_types = '{}' or e.type = any (w.event_types))
         on conflict (endpoint_id, event_id) do update
         set state = 'pending', attempts = 0, next_attempt_at = now(), delivered_at = null, replayed_at = now()
-        where p_event is not null or d.state <> 'delivered'
+        where one is not null or d.state <> 'delivered'
         returning d.endpoint_id),
     woken as (
         update webhook_endpoints w set next_attempt_at = now()
         where w.workspace_id = p_workspace and w.id in (select endpoint_id from again))
-    select count(*) into deliveries from again;
+    select count(*) into scheduled from again;
+    return api_done(jsonb_build_object('deliveries', scheduled));
 end $$;

@@ -53,11 +53,7 @@ impl SecretKey {
     /// # Errors
     /// When the system has no randomness.
     pub fn random() -> Result<Self, NoRandomness> {
-        let mut random = [0; KEY_BYTES];
-        rustls::crypto::aws_lc_rs::default_provider()
-            .secure_random
-            .fill(&mut random)
-            .map_err(|_| NoRandomness)?;
+        let random = random_bytes::<KEY_BYTES>()?;
         Ok(Self(format!("{KEY_PREFIX}{}", URL_SAFE_NO_PAD.encode(random))))
     }
 
@@ -75,6 +71,19 @@ impl SecretKey {
     pub fn hash(&self) -> KeyHash {
         KeyHash(Sha256::digest(&self.0).into())
     }
+}
+
+/// Random bytes, fit for secrets.
+///
+/// # Errors
+/// When the system has no randomness.
+pub fn random_bytes<const N: usize>() -> Result<[u8; N], NoRandomness> {
+    let mut random = [0; N];
+    rustls::crypto::aws_lc_rs::default_provider()
+        .secure_random
+        .fill(&mut random)
+        .map_err(|_| NoRandomness)?;
+    Ok(random)
 }
 
 /// The system gave no random bytes.

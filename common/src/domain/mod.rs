@@ -8,6 +8,7 @@ pub mod phone_number;
 pub mod scope;
 pub mod segments;
 pub mod status;
+pub mod target;
 pub mod tier;
 
 pub use keyword::{Keyword, classify};

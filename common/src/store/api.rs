@@ -49,6 +49,20 @@ statements! {
     GET_CONTACT = "api_get_contact",
     SAVE_CONTACT = "api_save_contact",
     TRACE_MESSAGE = "api_trace_message",
+    USAGE = "api_usage",
+    USAGE_SERIES = "api_usage_series",
+    USAGE_CSV = "api_usage_csv",
+    PLATFORM_USAGE = "api_platform_usage",
+    PLATFORM_WORKSPACES = "api_platform_workspaces",
+    LIST_WEBHOOK_ENDPOINTS = "api_list_webhook_endpoints",
+    GET_WEBHOOK_ENDPOINT = "api_get_webhook_endpoint",
+    CREATE_WEBHOOK_ENDPOINT = "api_create_webhook_endpoint",
+    UPDATE_WEBHOOK_ENDPOINT = "api_update_webhook_endpoint",
+    DELETE_WEBHOOK_ENDPOINT = "api_delete_webhook_endpoint",
+    ROTATE_WEBHOOK_SECRET = "api_rotate_webhook_secret",
+    LIST_EVENTS = "api_list_events",
+    GET_EVENT = "api_get_event",
+    REPLAY_EVENTS = "api_replay_events",
 }
 
 /// What a statement of the API answers.

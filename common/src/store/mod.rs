@@ -13,6 +13,7 @@ mod inbound;
 mod keys;
 mod limits;
 mod outbound;
+mod outbox;
 mod preview;
 mod provisioning;
 mod reconcile;
@@ -27,6 +28,7 @@ pub use inbound::{Outcome, Recorded};
 pub use keys::{ApiKey, NewApiKey};
 pub use limits::{BlockedPrefix, RefusalCount};
 pub use outbound::{Begin, Finish, Held, NewMessage};
+pub use outbox::{Attempt, DueEndpoint, DueForBus, Next};
 pub use preview::{DueOrder, DueRelease, OpenGroup};
 pub use provisioning::{Chosen, Configured, Order, ReleaseJob, WorkspaceChange};
 pub use reconcile::{Adoption, NumberFinding, OpenMessage};
@@ -202,6 +204,13 @@ const OTHERS: &[&str] = &[
     preview::PREVIEW_ORDERS,
     preview::PREVIEW_RELEASES,
     preview::PREVIEW_HELD,
+    outbox::CLAIM_BUS_EVENTS,
+    outbox::FINISH_BUS_EVENTS,
+    outbox::CLAIM_ENDPOINTS,
+    outbox::DUE_DELIVERIES,
+    outbox::RECORD_ATTEMPT,
+    outbox::RELEASE_ENDPOINT,
+    outbox::PURGE_EVENTS,
     provisioning::APPLY_WORKSPACE_EVENT,
     provisioning::REQUEST_NUMBER,
     provisioning::RETRY_ORDER,

@@ -5,6 +5,7 @@ mod consent;
 mod figures;
 mod limits;
 mod migrations;
+mod money;
 mod numbers;
 mod schema;
 mod statements;

@@ -43,7 +43,10 @@ pub(super) enum Route {
 impl Route {
     /// The routes of the template: exact paths, and everything below `voice` and `status`, by POST; the workspace API takes more.
     pub(super) fn of(method: &str, path: &str) -> Option<Self> {
-        if path.starts_with("/api/workspaces/") || (method, path) == ("GET", "/api/openapi.json") {
+        if path.starts_with("/api/workspaces/")
+            || path.starts_with("/api/platform/")
+            || (method, path) == ("GET", "/api/openapi.json")
+        {
             return ["GET", "POST", "PUT", "PATCH", "DELETE"]
                 .contains(&method)
                 .then_some(Self::WorkspaceApi);
@@ -215,6 +218,7 @@ mod tests {
             ("DELETE", "/api/workspaces/w/conversations", Some("workspace-api")),
             ("TRACE", "/api/workspaces/w/usage", None),
             ("GET", "/api/workspaces", None),
+            ("GET", "/api/platform/usage", Some("workspace-api")),
             ("POST", "/api/webhooks/clerk", Some("clerk-webhook")),
             ("POST", "/api/webhooks/signalwire/sms", Some("sms-webhook")),
             ("POST", "/api/webhooks/signalwire/whatsapp", Some("sms-webhook")),

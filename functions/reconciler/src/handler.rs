@@ -1,9 +1,12 @@
 //! The story of one run.
 
+use crate::outbox::{self, Sender};
 use crate::plan::Plan;
 use crate::run::{RUN_MAX, Run};
 use crate::{calls, campaign, held, messages, numbers};
+use common::bus::EventBus;
 use common::config::{ConfigError, Live, Settings, SharedNumbers, StartError};
+use common::domain::target::Reach;
 use common::store::{self, Store};
 use provision_trigger::order::{self, Progress};
 use provision_trigger::release::{self, Released};
@@ -15,12 +18,22 @@ use uuid::Uuid;
 /// How many orders or releases one run takes up.
 pub const BATCH: i64 = 200;
 
+/// How long an event can be looked up and replayed.
+const EVENTS_KEPT_DAYS: i32 = 30;
+
+/// How many events are forgotten at once.
+const PURGE: i32 = 5_000;
+
 /// What the function is made of.
 pub struct Parts {
     /// Orders and releases.
     pub provisioning: provision_trigger::Parts,
     /// Numbers that several workspaces use.
     pub shared: SharedNumbers,
+    /// Where events go, if there is one.
+    pub bus: Option<EventBus>,
+    /// Brings events to the endpoints of workspaces.
+    pub sender: Sender,
 }
 
 impl Parts {
@@ -28,6 +41,13 @@ impl Parts {
         Ok(Self {
             provisioning: provision_trigger::Parts::from_settings(settings)?,
             shared: settings.shared_numbers()?,
+            bus: EventBus::from_settings(settings)?,
+            // who runs it on his own machine has his endpoints there too
+            sender: Sender::new(if settings.app_url()?.is_loopback() {
+                Reach::Anywhere
+            } else {
+                Reach::Public
+            }),
         })
     }
 
@@ -55,11 +75,15 @@ const WORK: [(Part, u32); 7] = [
 ];
 
 /// What only a full run does.
-const NIGHTLY: [(Part, u32); 2] = [
-    (Part::Numbers, 100),
+const NIGHTLY: [(Part, u32); 3] = [
+    (Part::Numbers, 95),
     // what the comparison found may have given orders their number
-    (Part::Orders, 100),
+    (Part::Orders, 95),
+    (Part::Purge, 95),
 ];
+
+/// What every run ends with: what it did may be told.
+const LAST: [(Part, u32); 1] = [(Part::Events, 100)];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
@@ -71,11 +95,14 @@ enum Part {
     Calls,
     Campaign,
     Numbers,
+    Purge,
+    Events,
 }
 
 /// What a run covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Schedule {
+    Minute,
     FiveMinutes,
     Nightly,
     Everything,
@@ -89,6 +116,9 @@ impl Schedule {
             .flatten()
             .filter_map(Value::as_str);
         for rule in rules {
+            if rule.ends_with("-minute") {
+                return Self::Minute;
+            }
             if rule.ends_with("-five-minutes") {
                 return Self::FiveMinutes;
             }
@@ -101,6 +131,7 @@ impl Schedule {
 
     fn as_str(self) -> &'static str {
         match self {
+            Self::Minute => "minute",
             Self::FiveMinutes => "five-minutes",
             Self::Nightly => "nightly",
             Self::Everything => "everything",
@@ -158,27 +189,26 @@ impl App {
         let schedule = Schedule::of(payload);
         let id = Uuid::now_v7();
         let mut parts = self.live.get().await;
-        let resume = match parts.store().begin_run(id, schedule.as_str()).await {
-            Err(store::Error::Credentials(code)) => {
-                parts = self
-                    .live
-                    .renewed(&parts)
-                    .await
-                    .ok_or(store::Error::Credentials(code))?;
-                parts.store().begin_run(id, schedule.as_str()).await?
-            }
-            begun => begun?,
-        };
         let mut run = Run::begin(self.most);
-        run.resume_at(resume);
-        let nightly: &[_] = if schedule == Schedule::FiveMinutes {
-            &[]
-        } else {
-            &NIGHTLY
+        // a look at an empty outbox, once a minute, leaves no row
+        let is_quiet = schedule == Schedule::Minute;
+        if !is_quiet {
+            run.resume_at(self.begin(&mut parts, id, schedule).await?);
+        }
+        let (work, nightly): (&[_], &[_]) = match schedule {
+            Schedule::Minute => (&[], &[]),
+            Schedule::FiveMinutes => (&WORK, &[]),
+            Schedule::Nightly | Schedule::Everything => (&WORK, &NIGHTLY),
         };
-        for (part, percent) in WORK.iter().chain(nightly) {
+        for (part, percent) in work.iter().chain(nightly).chain(&LAST) {
             run.begin_part(*percent);
             self.part(*part, &mut parts, &mut run, schedule).await;
+        }
+        if is_quiet {
+            if run.is_empty() {
+                return Ok(run.report());
+            }
+            run.resume_at(self.begin(&mut parts, id, schedule).await?);
         }
         let report = run.report();
         match parts.store().finish_run(id, &report).await {
@@ -190,6 +220,26 @@ impl App {
         }
         tracing::info!(run.id = %id, schedule = schedule.as_str(), report = %report, "Reconciliation finished");
         Ok(report)
+    }
+
+    /// Begins a run's row; gives where the last one left off.
+    async fn begin(
+        &self,
+        parts: &mut Arc<Parts>,
+        id: Uuid,
+        schedule: Schedule,
+    ) -> Result<Option<String>, store::Error> {
+        match parts.store().begin_run(id, schedule.as_str()).await {
+            Err(store::Error::Credentials(code)) => {
+                *parts = self
+                    .live
+                    .renewed(parts)
+                    .await
+                    .ok_or(store::Error::Credentials(code))?;
+                parts.store().begin_run(id, schedule.as_str()).await
+            }
+            begun => begun,
+        }
     }
 
     /// One part, and once more when credentials were refused and there are newer ones: a password or token that is rotated while
@@ -205,6 +255,8 @@ impl App {
                 Part::Calls => calls::compare(parts, run).await,
                 Part::Campaign => campaign::poll(parts, run, schedule != Schedule::FiveMinutes).await,
                 Part::Numbers => numbers::compare(parts, run).await,
+                Part::Purge => purge(parts, run).await,
+                Part::Events => outbox::deliver(parts, run).await,
             }
             if !run.take_refused() {
                 return;
@@ -247,6 +299,17 @@ impl App {
     }
 }
 
+/// Forgets events that nobody will ask for again.
+async fn purge(parts: &Parts, run: &mut Run) {
+    while run.has_time() {
+        match parts.store().purge_events(EVENTS_KEPT_DAYS, PURGE).await {
+            Ok(0) => return,
+            Ok(gone) => run.count("events_forgotten", usize::try_from(gone).unwrap_or(0)),
+            Err(error) => return run.store_problem("purge", &error),
+        }
+    }
+}
+
 async fn releases(parts: &Parts, run: &mut Run) {
     let due = match parts.store().due_releases(BATCH).await {
         Ok(due) => due,
@@ -278,6 +341,8 @@ impl Part {
             Self::Calls => "calls",
             Self::Campaign => "campaign",
             Self::Numbers => "numbers",
+            Self::Purge => "purge",
+            Self::Events => "events",
         }
     }
 }
@@ -290,6 +355,7 @@ mod tests {
     #[test]
     fn schedules() {
         let rule = |name: &str| json!({ "detail-type": "Scheduled Event", "resources": [format!("arn:aws:events:eu-west-1:1:rule/{name}")] });
+        assert_eq!(Schedule::of(&rule("prod-minute")), Schedule::Minute);
         assert_eq!(Schedule::of(&rule("prod-five-minutes")), Schedule::FiveMinutes);
         assert_eq!(Schedule::of(&rule("prod-nightly")), Schedule::Nightly);
         assert_eq!(Schedule::of(&rule("other")), Schedule::Everything);

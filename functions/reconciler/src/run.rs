@@ -49,6 +49,11 @@ impl Run {
         has_time
     }
 
+    /// Until when this part may go on.
+    pub fn part_ends(&self) -> Instant {
+        self.part_ends
+    }
+
     /// Counts something.
     pub fn count(&mut self, what: &str, by: usize) {
         let before = self.counts.get(what).and_then(Value::as_u64).unwrap_or(0);
@@ -99,6 +104,11 @@ impl Run {
     /// Where the last run left the comparison.
     pub fn take_resume(&mut self) -> Option<String> {
         self.resume.take()
+    }
+
+    /// Whether there is nothing to say of it.
+    pub fn is_empty(&self) -> bool {
+        self.counts.is_empty() && self.problems.is_empty()
     }
 
     /// The report.

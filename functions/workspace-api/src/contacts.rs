@@ -104,7 +104,7 @@ async fn create(mut call: Call<'_>) -> Result<Response<Bytes>, Failure> {
     };
     if !["firstName", "lastName", "email", "phone"]
         .iter()
-        .any(|name| says_something(&name))
+        .any(says_something)
     {
         return Err(bad_request(
             "body",

@@ -34,6 +34,8 @@ pub enum Kind {
     Object(&'static Schema),
     /// An object with any names, and such values.
     MapOf(&'static Kind),
+    /// An object with any names and values. In answers alone.
+    Anything,
 }
 
 /// An object with a name.
@@ -260,6 +262,10 @@ pub fn check(kind: &Kind, value: &Value, at: &str) -> Result<Value, Fault> {
                 .map(Value::Array)
         }
         Kind::Object(schema) => read(schema.fields, value, at).map(Value::Object),
+        Kind::Anything => value
+            .is_object()
+            .then(|| value.clone())
+            .ok_or_else(|| fault("is not a JSON object".to_owned())),
         Kind::MapOf(of) => {
             let object = value
                 .as_object()

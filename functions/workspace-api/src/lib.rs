@@ -1,6 +1,6 @@
 //! Numbers, conversations and what belongs to them, for a workspace's application.
 //!
-//! Trigger: everything below `/api/workspaces/{workspaceId}/`, with a bearer token or an API key; `GET /api/openapi.json` for
+//! Trigger: everything below `/api/workspaces/{workspaceId}/` and `/api/platform/`, with a bearer token or an API key; `GET /api/openapi.json` for
 //! anybody. Effect: that of one SQL function of migration `V0014` or later. Answer: JSON, or a problem document with a stable
 //! `code`.
 //!
@@ -12,6 +12,7 @@ mod contacts;
 mod conversations;
 mod cursor;
 mod customers;
+mod events;
 mod field;
 mod handler;
 mod messages;
@@ -21,6 +22,7 @@ mod problems;
 mod request;
 mod route;
 mod shapes;
+mod usage;
 
 pub use field::{Field, Kind, Schema};
 pub use handler::App;
@@ -33,4 +35,6 @@ pub const ROUTES: &[&[Route]] = &[
     customers::ROUTES,
     messages::ROUTES,
     contacts::ROUTES,
+    usage::ROUTES,
+    events::ROUTES,
 ];

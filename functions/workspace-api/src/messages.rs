@@ -225,9 +225,14 @@ const TRACE: Schema = Schema {
         Field::new(
             "cost",
             Kind::Object(&MONEY),
-            "What the carrier charged; null while it is not known.",
+            "What it cost; null for what has no rate.",
         )
         .nullable(),
+        Field::new(
+            "costSource",
+            Kind::OneOf(&["reported", "estimated", "unknown"]),
+            "Whether the carrier has said so, or our rates expect it.",
+        ),
         Field::new(
             "segments",
             Kind::Integer(0, i64::MAX),

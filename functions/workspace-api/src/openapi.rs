@@ -132,7 +132,7 @@ fn operation(route: &Route, schemas: &mut Map<String, Value>) -> Value {
         "operationId": route.operation,
         "summary": route.summary,
         "description": format!("Scope: `{}`.", route.scope),
-        "tags": [route.path.split('/').nth(4).unwrap_or_default()],
+        "tags": [if route.is_of_platform() { "platform" } else { route.path.split('/').nth(4).unwrap_or_default() }],
         "parameters": parameters,
         "responses": responses,
     });
@@ -196,6 +196,7 @@ fn of(kind: &Kind, schemas: &mut Map<String, Value>) -> Value {
             json!({ "type": "array", "items": items, "maxItems": most })
         }
         Kind::Object(schema) => reference(schema, schemas),
+        Kind::Anything => json!({ "type": "object", "additionalProperties": true }),
         Kind::MapOf(of_kind) => {
             let values = of(of_kind, schemas);
             json!({ "type": "object", "additionalProperties": values })

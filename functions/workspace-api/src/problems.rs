@@ -18,11 +18,7 @@ pub const CODES: &[(&str, u16, &str)] = &[
         404,
         "there is no such workspace, or it is another's",
     ),
-    (
-        "not_found",
-        404,
-        "there is no such thing in this workspace, or no such route",
-    ),
+    ("not_found", 404, "there is no such thing in this workspace"),
     (
         "method_not_allowed",
         405,
@@ -53,6 +49,16 @@ pub const CODES: &[(&str, u16, &str)] = &[
         "not_resendable",
         409,
         "only a message that failed can be sent again",
+    ),
+    (
+        "endpoint_limit",
+        409,
+        "a workspace has ten webhook endpoints at most",
+    ),
+    (
+        "endpoint_disabled",
+        409,
+        "the endpoint is switched off; set `isActive` first",
     ),
     (
         "contact_exists",

@@ -42,7 +42,7 @@ pub struct Matched {
 
 /// What a request asks for.
 pub struct Asked {
-    /// For whom.
+    /// For whom; nil where the whole platform is asked about.
     pub workspace: Uuid,
     /// Path, query and body, and of a listing `limit` and `after`.
     pub arguments: Map<String, Value>,
@@ -119,6 +119,9 @@ pub fn read(raw: &RawRequest<'_>, matched: &Matched, cursors: &Cursors) -> Resul
         };
         let value = field::check(&kind, &json!(value), name).map_err(|_| not_found())?;
         arguments.insert((*name).to_owned(), value);
+    }
+    if route.is_of_platform() {
+        workspace = Some(Uuid::nil());
     }
     let Some(workspace) = workspace else {
         return Err(common::caller::denied("unknown_workspace").unwrap_or_else(not_found));
@@ -264,8 +267,15 @@ mod tests {
     fn every_route_is_well_formed() {
         let mut operations = Vec::new();
         for route in ROUTES.iter().copied().flatten() {
-            assert!(
-                route.path.starts_with("/api/workspaces/{workspaceId}/"),
+            let begin = if route.is_of_platform() {
+                "/api/platform/"
+            } else {
+                "/api/workspaces/{workspaceId}/"
+            };
+            assert!(route.path.starts_with(begin), "{}", route.path);
+            assert_eq!(
+                route.is_of_platform(),
+                route.scope == common::domain::Scope::PlatformRead,
                 "{}",
                 route.path
             );

@@ -1,7 +1,7 @@
 //! A route as data, and the call that it answers.
 
 use crate::cursor::Cursors;
-use crate::field::{Field, Schema};
+use crate::field::{self, Field, Schema};
 use crate::handler::Parts;
 use crate::problems;
 use common::caller::Caller;
@@ -75,6 +75,39 @@ pub struct Route {
     pub run: Run,
 }
 
+impl Route {
+    /// Whether an answer holds just what the route promises; a file always does.
+    ///
+    /// # Errors
+    /// What differs.
+    pub fn check_answer(&self, body: &Value) -> Result<(), String> {
+        let of = |schema: &Schema, value: &Value, at: &str| {
+            field::read(schema.fields, value, at)
+                .map(|_| ())
+                .map_err(|fault| format!("{}: {fault}", self.operation))
+        };
+        match self.answers {
+            Answers::File(_) => Ok(()),
+            Answers::One(_, schema) => of(schema, body, ""),
+            Answers::Page(schema) => {
+                let items = body["items"].as_array().ok_or("a page without items")?;
+                if body.as_object().is_none_or(|page| page.len() != 2) || body.get("nextCursor").is_none() {
+                    return Err("a page has items and nextCursor".to_owned());
+                }
+                items
+                    .iter()
+                    .enumerate()
+                    .try_for_each(|(index, item)| of(schema, item, &format!("items[{index}]")))
+            }
+        }
+    }
+
+    /// Whether it is about the whole platform, and not one workspace.
+    pub fn is_of_platform(&self) -> bool {
+        !self.path.contains("{workspaceId}")
+    }
+}
+
 /// Why a call ends without its answer.
 #[derive(Debug)]
 pub enum Failure {
@@ -110,7 +143,7 @@ pub struct Call<'a> {
     pub(crate) caller: Caller,
     /// As the caller sent it, for what is done in the caller's name.
     pub(crate) authorization: Option<&'a str>,
-    /// For whom.
+    /// For whom; nil where the whole platform is asked about.
     pub(crate) workspace: Uuid,
     /// Path, query and body, checked; of a listing also `limit` and `after`.
     pub(crate) arguments: Map<String, Value>,
@@ -142,7 +175,8 @@ impl Call<'_> {
         arguments: &Map<String, Value>,
     ) -> Result<Answered, Failure> {
         let arguments = Value::Object(arguments.clone());
-        let permit = self.caller.permit(self.workspace, self.route.scope);
+        let workspace = (!self.route.is_of_platform()).then_some(self.workspace);
+        let permit = self.caller.permit(workspace, self.route.scope);
         let answered = match self.parts.store.api(statement, &permit, &arguments).await {
             Err(store::Error::Credentials(code)) => match self.live.renewed(&self.parts).await {
                 Some(renewed) => renewed.store.api(statement, &permit, &arguments).await?,

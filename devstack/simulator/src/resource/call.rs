@@ -66,6 +66,11 @@ impl CallRecord {
         self.statuses.last().map_or("queued", String::as_str)
     }
 
+    /// What the carrier takes for it, in dollars, once it is over.
+    pub fn price(&self) -> Option<f64> {
+        self.end_time.map(|_| 0.003)
+    }
+
     /// Whether it is over.
     pub fn is_over(&self) -> bool {
         matches!(
@@ -105,7 +110,7 @@ impl CallRecord {
             "start_time": self.start_time.map(rfc2822),
             "end_time": self.end_time.map(rfc2822),
             "duration": self.duration_seconds,
-            "price": self.end_time.map(|_| 0.003),
+            "price": self.price(),
             "price_unit": "USD",
             "direction": direction,
             "answered_by": null,

@@ -63,6 +63,11 @@ impl MessageRecord {
         self.statuses.last().map_or("queued", String::as_str)
     }
 
+    /// What the carrier takes for it, in dollars, once it is sent.
+    pub fn price(&self) -> Option<f64> {
+        self.date_sent.map(|_| f64::from(self.num_segments) * 0.005)
+    }
+
     /// The current status as REST spells it: `initiated` where callbacks say `sending` (FACTS 4).
     pub(crate) fn rest_status(&self) -> &str {
         match self.status() {
@@ -75,7 +80,6 @@ impl MessageRecord {
     /// The Compat resource (compat-openapi, Message).
     pub(crate) fn compat(&self, account_sid: &str) -> Value {
         let uri = format!("{}/Messages/{}", account_path(account_sid), self.sid);
-        let price = self.date_sent.map(|_| f64::from(self.num_segments) * 0.005);
         json!({
             "account_sid": account_sid,
             "api_version": "2010-04-01",
@@ -89,7 +93,7 @@ impl MessageRecord {
             "error_code": self.error_code.map(|code| code.to_string()),
             "error_message": self.error_message,
             "from": self.from,
-            "price": price,
+            "price": self.price(),
             "price_unit": "USD",
             "sid": self.sid,
             "status": self.rest_status(),

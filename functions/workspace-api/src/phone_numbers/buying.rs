@@ -119,7 +119,8 @@ async fn search(mut call: Call<'_>) -> Result<Response<Bytes>, Failure> {
         return Err(bad_request("contains", "`contains` may have digits, letters and `*`").into());
     }
     let region = call.text("region").to_ascii_uppercase();
-    if !region.is_empty() && !(region.len() == 2 && region.bytes().all(|byte| byte.is_ascii_uppercase())) {
+    let two_letters = region.len() == 2 && region.bytes().all(|byte| byte.is_ascii_uppercase());
+    if !region.is_empty() && !two_letters {
         return Err(bad_request("region", "`region` is two letters").into());
     }
     let city = call.text("city").trim().to_owned();

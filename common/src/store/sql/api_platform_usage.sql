@@ -1,0 +1,2 @@
+-- store::api::api_platform_usage
+select api_platform_usage($1, $2, $3, $4, $5)
