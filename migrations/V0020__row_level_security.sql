@@ -56,12 +56,12 @@ insert into function_access (name, works_as, callers, why) values
     ('create_api_key',         'system', '{owner}', 'an operator''s key belongs to no workspace'),
     ('list_api_keys',          'system', '{owner}', 'an operator lists the whole platform''s'),
     ('revoke_api_key',         'system', '{owner}', 'an operator revokes a leaked key wherever it belongs'),
-    ('preview_open_messages',  'system', '{owner}', 'an operator asks about a sweep'),
-    ('preview_messages',       'system', '{owner}', 'an operator asks about a sweep'),
-    ('preview_orphan',         'system', '{owner}', 'an operator asks about numbers that are nobody''s'),
-    ('preview_orders',         'system', '{owner}', 'an operator asks about a sweep'),
-    ('preview_releases',       'system', '{owner}', 'an operator asks about a sweep'),
-    ('preview_held',           'system', '{owner}', 'an operator asks about a sweep'),
+    ('preview_open_messages',  'system', '{worker}', 'an operator asks about a sweep'),
+    ('preview_messages',       'system', '{worker}', 'an operator asks about a sweep'),
+    ('preview_orphan',         'system', '{worker}', 'an operator asks about numbers that are nobody''s'),
+    ('preview_orders',         'system', '{worker}', 'an operator asks about a sweep'),
+    ('preview_releases',       'system', '{worker}', 'an operator asks about a sweep'),
+    ('preview_held',           'system', '{worker}', 'an operator asks about a sweep'),
     ('set_limits',             'tenant', '{owner}', null),
     ('show_limits',            'tenant', '{owner}', null),
     ('change_consent',         'system', '{owner}', 'an operator keeps what was said to a shared number'),
@@ -262,7 +262,8 @@ begin
 
     for part in select c.oid::regclass as name from pg_class c where c.relnamespace = here::regnamespace and c.relkind = 'v' loop
         execute format('alter view %s set (security_invoker = true)', part.name);
-        execute format('grant select on %s to ringspace_operator', part.name);
+        -- whoever asks sees through it what it sees below it
+        execute format('grant select on %s to ringspace_operator, ringspace_tenant, ringspace_system', part.name);
     end loop;
 
     select string_agg(a.name, ', ') into unknown from function_access a

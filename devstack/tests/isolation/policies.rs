@@ -104,7 +104,9 @@ async fn tables_of_no_workspace_are_out_of_reach_but_for_a_list() {
     let town = Town::build().await;
     let sql = &town.fixture.sql;
     let tables = "select c.relname::text from pg_class c
-                  where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'm') and not c.relrowsecurity order by 1";
+                  where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'm') and not c.relrowsecurity
+                    -- who asks such a view is bound as below it
+                    and coalesce(not c.reloptions @> '{security_invoker=true}', true) order by 1";
     let mut reached = BTreeSet::new();
     for table in texts(sql, tables).await {
         let columns = format!(
