@@ -30,12 +30,23 @@ comment on column opt_out_changes.reason is 'why it was changed by hand';
 alter table opt_out_changes add check (actor in ('customer', 'carrier') or coalesce(reason, '') <> '');
 create index opt_out_changes_sender on opt_out_changes (business_phone, customer_phone, changed_at);
 
+-- all workspaces: on a shared number the customer's word binds everybody
 create function is_opted_out(workspace uuid, business text, customer text) returns boolean
 language sql stable as $$
     select exists (
         select 1 from opt_outs
         where business_phone = business and customer_phone = customer and opted_out
           and (workspace_id is null or workspace_id = workspace))
+$$;
+
+-- Whether it is known already that the customer opted out of this sender, or has said something since that moment.
+-- all workspaces: what is said to a shared number belongs to none
+create function is_consent_known(workspace uuid, business text, customer text, moment timestamptz) returns boolean
+language sql stable as $$
+    select exists (
+        select 1 from opt_outs
+        where business_phone = business and customer_phone = customer and workspace_id is not distinct from workspace
+          and (opted_out or changed_at > moment))
 $$;
 
 create function refuse_change() returns trigger
@@ -56,11 +67,15 @@ language sql as $$
 $$;
 
 -- Keeps a change, and the state that results. Changes may be stored late and out of order: the newest by its own time rules.
+-- all workspaces: what is said to a shared number belongs to none
 create function record_consent(
     p_workspace uuid, p_business text, p_customer text, p_opted_out boolean, p_word text, p_sid text, p_at timestamptz,
     p_actor text default 'customer', p_reason text default null)
 returns void language plpgsql as $$
 begin
+    if p_workspace <> acting_for() then
+        raise exception 'consent is recorded for another workspace' using errcode = 'insufficient_privilege';
+    end if;
     perform lock_consent(p_business, p_customer);
     insert into opt_out_changes (
         workspace_id, business_phone, customer_phone, opted_out, word, message_sid, actor, reason, changed_at)
@@ -75,6 +90,7 @@ end $$;
 
 -- Waits, but not for long, until what was on its way to the carrier when a STOP came has been answered, so that nothing is sent
 -- after the STOP is acknowledged. Called under the lock: nothing new gets on its way meanwhile.
+-- all workspaces: on a shared number the customer's word binds everybody
 create function await_sends_under_way(p_business text, p_customer text) returns void
 language plpgsql as $$
 declare
@@ -92,6 +108,7 @@ begin
 end $$;
 
 -- A change by hand: of a workspace's customer, or with null on a shared number. Gives what is wrong, or null.
+-- all workspaces: an operator keeps what was said to a shared number
 create function change_consent(
     p_workspace uuid, p_business text, p_customer text, p_opted_out boolean, p_actor text, p_reason text, p_at timestamptz)
 returns text language plpgsql as $$
@@ -113,6 +130,7 @@ begin
 end $$;
 
 -- The history of a workspace's numbers, or with null of the shared ones.
+-- all workspaces: an operator reads what was said to a shared number
 create function consent_history(p_workspace uuid)
 returns table (changed_at timestamptz, business_phone text, customer_phone text, opted_out boolean, word text,
                message_sid text, actor text, reason text)

@@ -27,10 +27,11 @@ begin
     return found_row;
 end $$;
 
--- Counts one more inbound message or call: reopens, marks unread, links the contact.
+-- Counts one more inbound message or call: reopens, marks unread, links the contact. In plpgsql, which keeps its plan.
 create function touch_conversation_inbound(
     p_conversation conversations, p_number_id uuid, p_snippet text, p_at timestamptz)
-returns void language sql as $$
+returns void language plpgsql as $$
+begin
     update conversations c
     set status = case when c.status in ('closed', 'archived') then 'active' else c.status end,
         is_unread = true,
@@ -44,11 +45,12 @@ returns void language sql as $$
             where k.workspace_id = c.workspace_id and k.phone_e164 = c.customer_phone
             order by k.created_at, k.id limit 1)),
         updated_at = now()
-    where c.id = (p_conversation).id
-$$;
+    where c.id = (p_conversation).id;
+end $$;
 
 -- Whose is a customer's message to this number? A live number's owner; on a shared number whoever last wrote to the customer
 -- from it. On a shared number the SID is locked first, so that a repeat cannot go to somebody who wrote in between.
+-- all workspaces: whose it is, is the question
 create function route_inbound(
     p_business text, p_customer text, p_sid text, p_shared boolean,
     out o_workspace uuid, out o_name text, out o_number_id uuid)
@@ -88,6 +90,7 @@ declare
 begin
     select o_workspace, o_name, o_number_id into workspace_id, workspace_name, number_id
     from route_inbound(p_business, p_customer, p_sid, p_shared);
+    perform act_for(workspace_id);
 
     consent_owner := case when number_id is not null then workspace_id end;
     reply := case

@@ -38,10 +38,35 @@ create table parked_reports (
     kind         text not null check (kind in ('message', 'call', 'dial', 'recording', 'transcription')),
     external_id  text not null,
     report       jsonb not null,
+    workspace_id uuid references workspaces (id),
     received_at  timestamptz not null default now(),
     adopted_at   timestamptz
 );
+comment on column parked_reports.workspace_id is 'whose it turned out to be';
 create unique index parked_reports_once on parked_reports (external_id, kind, md5(report::text)) where adopted_at is null;
+
+-- Whose message a report is about: by our id, else by the SID, else by its recording.
+-- all workspaces: a callback names no workspace
+create function message_workspace(p_id uuid, p_sid text, p_recording_sid text) returns uuid
+language plpgsql stable as $$
+declare
+    named uuid;
+    tenant uuid;
+    sid text;
+begin
+    if p_id is not null then
+        select m.workspace_id, m.external_id into named, sid from conversation_messages m where m.id = p_id;
+        if found and (sid is null or p_sid is null or sid = p_sid) then
+            return named;
+        end if;
+    end if;
+    select m.workspace_id into tenant from conversation_messages m where m.external_id = p_sid
+    order by (m.workspace_id = named) desc nulls last, m.created_at limit 1;
+    if tenant is null and p_recording_sid is not null then
+        select m.workspace_id into tenant from conversation_messages m where m.call_recording_sid = p_recording_sid limit 1;
+    end if;
+    return tenant;
+end $$;
 
 -- The message that a report is about, its row locked: by our id, when the callback's URL carries it and the SID does not
 -- contradict, else by the SID.
@@ -86,11 +111,7 @@ begin
     order by n.status = 'released', n.provisioned_at desc limit 1;
     if p_code in ('21610', '30004', 'message_blocked_by_number', 'message_blocked_by_carrier') then
         consent_owner := case when own is not null then (p_message).workspace_id end;
-        if not exists (
-            select 1 from opt_outs o
-            where o.business_phone = (p_message).sender_phone and o.customer_phone = (p_message).recipient_phone
-              and o.workspace_id is not distinct from consent_owner
-              and (o.opted_out or o.changed_at > (p_message).created_at)) then
+        if not is_consent_known(consent_owner, (p_message).sender_phone, (p_message).recipient_phone, (p_message).created_at) then
             perform record_consent(consent_owner, (p_message).sender_phone, (p_message).recipient_phone, true, p_code,
                 (p_message).external_id, (p_message).created_at, 'carrier', 'the carrier blocks messages to this customer');
         end if;
@@ -216,6 +237,7 @@ declare
     message conversation_messages;
 begin
     perform pg_advisory_xact_lock(hashtextextended(p_sid, 1));
+    perform act_for(message_workspace(p_id, p_sid, case when p_kind = 'transcription' then p_report ->> 'recording_sid' end));
     message := find_reported(p_id, p_sid);
     if (message).id is null and p_kind = 'transcription' and p_report ->> 'recording_sid' is not null then
         select * into message from conversation_messages
@@ -241,7 +263,7 @@ declare
 begin
     perform pg_advisory_xact_lock(hashtextextended(p_recording_sid, 1));
     for parked in
-        update parked_reports set adopted_at = now()
+        update parked_reports set adopted_at = now(), workspace_id = acting_for()
         where external_id = p_recording_sid and kind = 'transcription' and adopted_at is null returning *
     loop
         select * into message from conversation_messages where id = p_message for update;
@@ -260,7 +282,7 @@ begin
     perform pg_advisory_xact_lock(hashtextextended(p_sid, 1));
     for parked in
         with adopted as (
-            update parked_reports set adopted_at = now() where external_id = p_sid and adopted_at is null returning *)
+            update parked_reports set adopted_at = now(), workspace_id = acting_for() where external_id = p_sid and adopted_at is null returning *)
         select * from adopted order by received_at, id
     loop
         message := find_reported(null, p_sid);

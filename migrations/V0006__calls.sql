@@ -15,6 +15,7 @@ declare
 begin
     select o_workspace, o_name, o_number_id into workspace_id, workspace_name, number_id
     from route_inbound(p_business, p_customer, p_sid, p_shared);
+    perform act_for(workspace_id);
 
     if workspace_id is null then
         insert into unrouted_messages (id, external_id, channel, sender_phone, recipient_phone, received_at)

@@ -263,6 +263,7 @@ returns void language plpgsql as $$
 declare
     message conversation_messages;
 begin
+    perform act_for(p_workspace);
     if p_sid is not null then
         perform pg_advisory_xact_lock(hashtextextended(p_sid, 1));
     end if;

@@ -9,7 +9,7 @@ create table provisioning_orders (
     reason            text,
     attempts          integer not null default 0,
     next_attempt_at   timestamptz,
-    event_id          text unique,
+    event_id          text,
     area_code         text,
     number_type       text not null default 'primary' check (number_type in ('primary', 'sales', 'support', 'custom')),
     friendly_name     text,
@@ -19,7 +19,8 @@ create table provisioning_orders (
     lease             uuid,
     leased_until      timestamptz,
     created_at        timestamptz not null default now(),
-    updated_at        timestamptz not null default now()
+    updated_at        timestamptz not null default now(),
+    unique (workspace_id, event_id)
 );
 comment on column provisioning_orders.phone_number is 'the number chosen; stored before it is bought, so from then on the carrier''s list is read before anything else';
 comment on column provisioning_orders.lease is 'who works on it; every write names it, so a worker that was overtaken changes nothing';
@@ -54,6 +55,20 @@ create table parked_events (
     body        text not null,
     received_at timestamptz not null default now()
 );
+
+-- Whose order.
+-- all workspaces: work in a queue names the order alone
+create function order_workspace(p_order uuid) returns uuid
+language sql stable as $$
+    select workspace_id from provisioning_orders where id = p_order
+$$;
+
+-- Whose number.
+-- all workspaces: work in a queue names the number alone
+create function number_workspace(p_number uuid) returns uuid
+language sql stable as $$
+    select workspace_id from workspace_phone_numbers where id = p_number
+$$;
 
 -- Suspends every live number of a workspace and fixes when each is released.
 create function suspend_numbers(p_workspace uuid, p_grace_days integer) returns void
@@ -95,6 +110,12 @@ language sql stable as $$
                and not (state = 'needs_attention' and reason like '%number_limit%')))::integer
 $$;
 
+-- all workspaces: a slug is unique among all
+create function slug_is_taken(p_slug text, p_but uuid) returns boolean
+language sql stable as $$
+    select exists (select 1 from workspaces where slug = p_slug and id <> p_but)
+$$;
+
 -- Creates or updates the row of an event's workspace and locks it: the events of one workspace follow each other, so any number
 -- of deliveries have one effect. An event older than one that was applied changes nothing.
 create function upsert_workspace(
@@ -104,11 +125,12 @@ declare
     tenant workspaces;
     wanted_slug text := p_slug;
 begin
+    perform act_for(p_workspace);
     -- Two first deliveries at once: the second waits here and updates. Two workspaces with one slug: the second sees the first's.
     perform pg_advisory_xact_lock(hashtextextended(p_workspace::text, 3));
     if wanted_slug is not null then
         perform pg_advisory_xact_lock(hashtextextended(wanted_slug, 4));
-        if exists (select 1 from workspaces where slug = wanted_slug and id <> p_workspace) then
+        if slug_is_taken(wanted_slug, p_workspace) then
             wanted_slug := wanted_slug || '-' || left(p_workspace::text, 8);
         end if;
     end if;
@@ -167,12 +189,13 @@ declare
     tenant workspaces;
     allowed integer;
 begin
+    perform act_for(p_workspace);
     select * into tenant from workspaces where id = p_workspace for update;
     if not found then
         raise exception 'unknown workspace' using errcode = 'RS404';
     end if;
     allowed := coalesce(tenant.number_limit, tier_number_limit(tenant.subscription_tier));
-    if not exists (select 1 from provisioning_orders where event_id = p_event_id) then
+    if not exists (select 1 from provisioning_orders where workspace_id = p_workspace and event_id = p_event_id) then
         insert into provisioning_orders (id, workspace_id, origin, event_id, area_code, number_type, friendly_name, state, reason)
         values (p_order_id, p_workspace, 'request', p_event_id, p_area_code, p_number_type, p_friendly_name,
             case when tenant.is_active and numbers_held(p_workspace) < allowed then 'requested' else 'needs_attention' end,
@@ -184,7 +207,18 @@ begin
             end);
     end if;
     return query select id from provisioning_orders
-        where event_id = p_event_id and state not in ('active', 'canceled', 'needs_attention');
+        where workspace_id = p_workspace and event_id = p_event_id and state not in ('active', 'canceled', 'needs_attention');
+end $$;
+
+-- The same for an event, which may be the first that we hear of its workspace.
+create function request_number(
+    p_workspace uuid, p_name text, p_slug text, p_owner text, p_tier text, p_at timestamptz,
+    p_event_id text, p_area_code text, p_number_type text, p_friendly_name text, p_order_id uuid)
+returns setof uuid language plpgsql as $$
+begin
+    perform act_for(p_workspace);
+    perform upsert_workspace(p_workspace, p_name, p_slug, p_owner, p_tier, null, p_at, false);
+    return query select request_number(p_event_id, p_workspace, p_area_code, p_number_type, p_friendly_name, p_order_id);
 end $$;
 
 -- A person asks for another try. An order that met the limit is measured against it again.
@@ -193,6 +227,7 @@ language plpgsql as $$
 declare
     tenant workspaces;
 begin
+    perform act_for(coalesce(p_workspace, order_workspace(p_order_id)));
     select w.* into tenant from workspaces w join provisioning_orders o on o.workspace_id = w.id
     where o.id = p_order_id and (p_workspace is null or w.id = p_workspace) for update of w;
     if not found then
@@ -211,6 +246,7 @@ end $$;
 create function request_release(p_workspace uuid, p_number uuid) returns setof uuid
 language plpgsql as $$
 begin
+    perform act_for(p_workspace);
     if not exists (select 1 from workspace_phone_numbers where id = p_number and workspace_id = p_workspace) then
         raise exception 'unknown number' using errcode = 'RS404';
     end if;
@@ -236,6 +272,7 @@ declare
     ordered provisioning_orders;
     tenant workspaces;
 begin
+    perform act_for(order_workspace(p_order));
     select w.* into tenant from workspaces w join provisioning_orders o on o.workspace_id = w.id
     where o.id = p_order for update of w;
     select * into ordered from provisioning_orders where id = p_order and lease = p_lease for update;
@@ -258,7 +295,7 @@ begin
     insert into phone_number_readiness (phone_number_id, workspace_id, messaging_readiness, reason)
     values (p_number_id, ordered.workspace_id, case when p_campaign then 'pending' else 'not_required' end,
             case when p_campaign then 'the number is being assigned to the messaging campaign' end);
-    delete from spare_numbers s where s.phone_number = p_phone_number;
+    perform forget_spare(p_phone_number);
     update provisioning_orders
     set state = 'configuring', phone_number_sid = p_sid, phone_number_id = p_number_id, reason = null, updated_at = now()
     where id = p_order;

@@ -19,6 +19,7 @@ create index reconciler_runs_started on reconciler_runs (started_at);
 
 -- Begins a run. Gives the page at which the last one, cut short, left the comparison of messages; pages are asked for by a token that
 -- names a message, so one of yesterday is still good.
+-- all workspaces: a run belongs to none
 create function begin_run(p_id uuid, p_schedule text) returns text
 language plpgsql as $$
 declare
@@ -47,6 +48,7 @@ comment on column spare_numbers.leased_until is 'until then it may be on its way
 -- Takes some messages and calls without an end to look at. The older a row is, the rarer it is asked about, but for calls that go on
 -- and sends of which nothing is known, which nothing else would tell of; what has been sent
 -- for a day has no receipt (FACTS 4: MMS never has), and after five days nothing more is heard of anything.
+-- all workspaces: a sweep
 create function claim_open_messages(p_limit integer)
 returns table (id uuid, workspace_id uuid, external_id text, channel text, direction text, status text, sender_phone text,
                recipient_phone text, connect_phone text, body text, created_at timestamptz)
@@ -75,9 +77,10 @@ declare
     tenant uuid;
 begin
     perform pg_advisory_xact_lock(hashtextextended(p_sid, 1));
+    perform act_for(message_workspace(p_id, null, null));
     select m.workspace_id into tenant from conversation_messages m
     where m.id = p_id and m.external_id is null for update;
-    if not found or exists (select 1 from conversation_messages where external_id = p_sid) then
+    if not found or message_workspace(null, p_sid, null) is not null then -- anybody's
         return false;
     end if;
     update conversation_messages set external_id = p_sid, updated_at = now() where id = p_id;
@@ -89,6 +92,7 @@ end $$;
 -- for it any more who could send it again.
 create function settle_never_sent(p_id uuid) returns void
 language sql as $$
+    select act_for(message_workspace(p_id, null, null));
     update conversation_messages
     set status = case when released_at is null then 'failed' else 'queued' end,
         error_message = case when released_at is null then 'the carrier never received it' end,
@@ -107,6 +111,7 @@ declare
     ours conversation_messages;
 begin
     for theirs in select * from jsonb_array_elements(p_rows) loop
+        perform act_for(message_workspace(null, theirs ->> 'sid', null));
         select * into ours from conversation_messages where external_id = theirs ->> 'sid' order by created_at limit 1;
         if found then
             if ours.direction = 'outbound' and (
@@ -129,6 +134,7 @@ begin
 end $$;
 
 -- Our numbers beside a complete list of the carrier's: `ghost` (ours, not theirs), `orphan` (theirs, not ours).
+-- all workspaces: the carrier's list knows none
 create function compare_numbers(p_theirs jsonb)
 returns table (finding text, phone_number_id uuid, phone_number text, sid text, friendly_name text)
 language sql stable as $$
@@ -145,6 +151,7 @@ $$;
 -- A number that carries the id of an order but is on nobody's row: `adopted` when the order still waits for a number and takes
 -- it, `busy` while somebody works on the order (it may have been bought this second), `spare` when the order has another number,
 -- was canceled, or is not known. A spare is leased to the caller, who tries to give it back.
+-- all workspaces: the carrier's list knows none
 create function adopt_orphan(p_order uuid, p_phone_number text, p_sid text) returns text
 language plpgsql as $$
 declare
@@ -175,6 +182,7 @@ end $$;
 -- The carrier does not have it any more.
 create function mark_ghost(p_number uuid) returns void
 language sql as $$
+    select act_for(number_workspace(p_number));
     update workspace_phone_numbers set status = 'released', released_at = now(), updated_at = now()
     where id = p_number and status <> 'released'
 $$;
@@ -194,6 +202,7 @@ begin
 end $$;
 
 -- A spare for an order, put on record as the number that it chose: the one that an earlier try took, else one of the area.
+-- all workspaces: a spare number belongs to none
 create function take_spare(p_order uuid, p_lease uuid, p_prefix text)
 returns table (phone_number text, phone_number_sid text)
 language plpgsql as $$

@@ -80,6 +80,7 @@ begin
 end $$;
 
 -- A new key; `false` when the workspace does not exist. The same call twice makes one key.
+-- all workspaces: an operator's key belongs to none
 create function create_api_key(
     p_workspace uuid, p_id uuid, p_hash bytea, p_prefix text, p_name text, p_scopes text[]) returns boolean
 language plpgsql as $$

@@ -49,17 +49,35 @@ comment on column provisioning_orders.request_hash is 'of the request that made 
 -- another for ten minutes.
 create table phone_number_holds (
     phone_number text primary key,
-    workspace_id uuid not null references workspaces (id),
+    workspace_id      uuid not null references workspaces (id),
     held_until   timestamptz not null
 );
+comment on table phone_number_holds is 'belongs to nobody: each workspace has to see what the others hold, of which it learns nothing else';
 create index phone_number_holds_workspace on phone_number_holds (workspace_id);
 create index phone_number_holds_until on phone_number_holds (held_until);
 
--- all workspaces: whoever holds it, nobody else may buy it
+-- Whoever holds it, nobody else may buy it.
 create function is_held_elsewhere(p_phone_number text, p_workspace uuid) returns boolean
 language sql stable as $$
     select exists (select from phone_number_holds h
                    where h.phone_number = p_phone_number and h.workspace_id <> p_workspace and h.held_until > now())
+$$;
+
+-- Holds a number for a workspace, unless another holds it.
+-- all workspaces: the number may have been another's until now
+create function hold_number(p_workspace uuid, p_phone_number text) returns void
+language sql as $$
+    insert into phone_number_holds as h (phone_number, workspace_id, held_until)
+    values (p_phone_number, p_workspace, now() + interval '10 minutes')
+    on conflict (phone_number) do update set workspace_id = excluded.workspace_id, held_until = excluded.held_until
+    where h.workspace_id = p_workspace or h.held_until <= now()
+$$;
+
+-- Whether some order is buying it.
+-- all workspaces: two orders never choose the same number
+create function is_on_order(p_phone_number text) returns boolean
+language sql stable as $$
+    select exists (select from provisioning_orders o where o.phone_number = p_phone_number and o.state not in ('active', 'canceled'))
 $$;
 
 create function order_view(o provisioning_orders) returns jsonb
@@ -350,18 +368,13 @@ begin
         return api_refused(permit.refusal);
     end if;
     delete from phone_number_holds h where h.held_until < now() - interval '1 day';
-    with found as (
-        select item ->> 'phoneNumber' as phone_number, place
-        from jsonb_array_elements(p -> 'found') with ordinality as f (item, place)
-        where not is_held_elsewhere(item ->> 'phoneNumber', p_workspace)
-          and not exists (select from provisioning_orders o
-                          where o.phone_number = item ->> 'phoneNumber' and o.state not in ('active', 'canceled'))
-        order by place limit (p ->> 'limit')::integer)
-    insert into phone_number_holds as h (phone_number, workspace_id, held_until)
-    select phone_number, p_workspace, now() + interval '10 minutes' from found order by phone_number
-    on conflict (phone_number) do update
-    set workspace_id = excluded.workspace_id, held_until = excluded.held_until
-    where h.workspace_id = p_workspace or h.held_until <= now();
+    perform hold_number(p_workspace, found.phone_number)
+    from (select chosen.phone_number
+          from (select item ->> 'phoneNumber' as phone_number
+                from jsonb_array_elements(p -> 'found') with ordinality as f (item, place)
+                where not is_held_elsewhere(item ->> 'phoneNumber', p_workspace) and not is_on_order(item ->> 'phoneNumber')
+                order by place limit (p ->> 'limit')::integer) chosen
+          order by chosen.phone_number) found;
     return api_done(jsonb_build_object('items', coalesce((
         select jsonb_agg(item || jsonb_build_object(
                    'heldUntil', api_time(h.held_until), 'monthlyCost', api_money(1.00, 'USD')) order by place)
@@ -398,12 +411,8 @@ begin
         return number_limit_refusal(tenant, limits);
     end if;
     if wanted is not null then
-        insert into phone_number_holds as h (phone_number, workspace_id, held_until)
-        values (wanted, p_workspace, now() + interval '10 minutes')
-        on conflict (phone_number) do update set workspace_id = excluded.workspace_id, held_until = excluded.held_until
-        where h.workspace_id = p_workspace or h.held_until <= now();
-        if is_held_elsewhere(wanted, p_workspace) or exists (
-            select from provisioning_orders o where o.phone_number = wanted and o.state not in ('active', 'canceled')) then
+        perform hold_number(p_workspace, wanted);
+        if is_held_elsewhere(wanted, p_workspace) or is_on_order(wanted) then
             return api_refused('number_taken');
         end if;
     end if;
@@ -1110,6 +1119,8 @@ declare
     before conversations;
     routing text;
     sender text;
+    expected numeric;
+    day date;
 begin
     select * into permit from authorise(p_workspace, p_owner, p_key, p_scope);
     if permit.refusal is not null then
@@ -1147,6 +1158,11 @@ begin
             else 'the caller named it' end;
     end if;
 
+    -- until the carrier says what it took: a message by its segments, a call by its begun minutes
+    day := (message.created_at at time zone 'UTC')::date;
+    expected := case thread.channel
+        when 'sms' then greatest(coalesce(message.segments, 1), 1) * rate_on('sms_' || message.direction || '_segment', day)
+        when 'call' then ceil(message.call_duration / 60.0) * rate_on('call_' || message.direction || '_minute', day) end;
     return api_done(jsonb_build_object(
         'message', message_view(message, thread.channel),
         'workspaceReason', routing,
@@ -1176,7 +1192,95 @@ begin
             from opt_out_changes o
             where o.business_phone = thread.business_phone and o.customer_phone = thread.customer_phone
               and o.message_sid = message.external_id), '[]'),
-        'cost', api_money(message.price, message.price_unit),
+        'cost', coalesce(api_money(message.price, message.price_unit), api_money(round(expected, 4), 'USD')),
+        'costSource', case when message.price is not null then 'reported' when expected is not null then 'estimated' else 'unknown' end,
         'segments', message.segments,
         'lastCheckedAt', api_time(message.checked_at)));
 end $$;
+
+-- Missed calls
+
+alter table conversation_messages add column answers_call uuid references conversation_messages (id);
+comment on column conversation_messages.answers_call is 'the missed call that this text answers';
+create unique index conversation_messages_answers_call on conversation_messages (answers_call) where answers_call is not null;
+
+-- Texts back to whoever called and was not answered, once a call, where the number has a `missed_call_text`. The text is a held
+-- message, so the reconciler sends it within minutes, outside the customer's quiet hours. As with any other send: consent, limits, a number
+-- that may text, no talk between two machines. Callers outside North America cost many times as much and get none, nor do those
+-- who hide their number.
+create function text_missed_call(p_call conversation_messages, p_pause interval) returns void
+language plpgsql as $$
+declare
+    words text;
+    own workspace_phone_numbers;
+    tenant workspaces;
+    allowed tier_limits;
+    thread conversations;
+    place record;
+    price numeric;
+begin
+    select s.missed_call_text into words
+    from conversations c join voice_settings s on s.phone_number_id = c.phone_number_id
+    where c.id = p_call.conversation_id and s.missed_call_text <> '';
+    if not found or p_call.sender_phone !~ '^\+1[2-9][0-9]{9}$' or blocked_because(p_call.sender_phone) is not null
+       or exists (select from conversation_messages m where m.answers_call = p_call.id) then
+        return;
+    end if;
+    select n.* into own from conversations c join workspace_phone_numbers n on n.id = c.phone_number_id
+    where c.id = p_call.conversation_id and n.status = 'active';
+    if not found or exists (select from phone_number_readiness r
+                            where r.phone_number_id = own.id and r.messaging_readiness in ('pending', 'failed')) then
+        return;
+    end if;
+    select * into tenant from workspaces w where w.id = p_call.workspace_id;
+    allowed := limits_of(tenant.id, tenant.subscription_tier);
+    if not tenant.is_active or not allowed.sending_enabled then
+        return;
+    end if;
+    thread := lock_conversation(tenant.id, own.id, own.phone_number, p_call.sender_phone, 'sms');
+    perform lock_consent(own.phone_number, p_call.sender_phone);
+    price := send_estimate('sms', null, '[]');
+    if not is_opted_out(tenant.id, own.phone_number, p_call.sender_phone) and not is_looping(thread.id, allowed, now()) then
+        select * into place from reserve_send(tenant.id, allowed, false, price);
+        if place.refusal is null then
+            insert into conversation_messages (
+                id, workspace_id, conversation_id, direction, body, sender_phone, recipient_phone, status, send_after,
+                reserved_price, answers_call)
+            values (gen_random_uuid(), tenant.id, thread.id, 'outbound', words, own.phone_number, p_call.sender_phone, 'queued',
+                    now() + p_pause, price, p_call.id)
+            on conflict do nothing;
+            if found then
+                update conversations c
+                set message_count = c.message_count + 1, snippet = left(words, 160), last_message_at = greatest(c.last_message_at, now()),
+                    last_outbound_at = greatest(c.last_outbound_at, now()), updated_at = now()
+                where c.id = thread.id;
+                return;
+            end if;
+        end if;
+    end if;
+    delete from conversations c where c.id = thread.id and c.message_count = 0;
+end $$;
+
+-- An inbound call that ended without anybody: its forwarded leg was not taken, or there was none. The carrier's reports may
+-- overtake each other, so a call that was forwarded and has ended waits for the word about its leg.
+create function answer_missed_call() returns trigger
+language plpgsql as $$
+begin
+    if new.dial_status in ('completed', 'answered') then
+        update conversation_messages m
+        set status = 'canceled', send_after = null, error_message = 'somebody answered the call after all', updated_at = now()
+        where m.answers_call = new.id and m.status = 'queued' and m.send_after is not null;
+    elsif new.dial_status is not null then
+        perform text_missed_call(new, interval '0');
+    elsif call_status_rank(new.status) = 4 then
+        perform text_missed_call(new, case when exists (
+            select from conversations c join voice_settings s on s.phone_number_id = c.phone_number_id
+            where c.id = new.conversation_id and cardinality(s.forward_to) > 0
+              and voice_is_open(s.business_hours, s.time_zone, new.created_at)) then interval '2 minutes' else interval '0' end);
+    end if;
+    return null;
+end $$;
+create trigger missed_call after update on conversation_messages for each row
+    when (new.direction = 'inbound' and new.status <> 'received'
+          and (old.status is distinct from new.status or old.dial_status is distinct from new.dial_status))
+    execute function answer_missed_call();

@@ -211,6 +211,7 @@ language sql stable as $$
 $$;
 
 -- May one more keyword of this customer be answered? Those that were not count too: a machine has to fall silent first.
+-- all workspaces: on a shared number the message may be nobody's
 create function may_confirm(p_workspace uuid, p_business text, p_customer text, p_at timestamptz) returns boolean
 language plpgsql stable as $$
 declare
@@ -230,12 +231,20 @@ begin
 end $$;
 
 -- Operators' list of blocked destinations.
+-- all workspaces: the list is everybody's
+create function list_blocked_prefixes() returns table (prefix text, kind text, note text)
+language sql stable as $$
+    select b.prefix, b.kind, b.note from blocked_prefixes b order by b.prefix
+$$;
+
+-- all workspaces: the list is everybody's
 create function block_prefix(p_prefix text, p_note text) returns void
 language sql as $$
     insert into blocked_prefixes (prefix, kind, note) values (p_prefix, 'custom', p_note)
     on conflict (prefix) do update set note = excluded.note
 $$;
 
+-- all workspaces: the list is everybody's
 create function unblock_prefix(p_prefix text) returns boolean
 language plpgsql as $$
 begin

@@ -1,5 +1,6 @@
 //! A database of its own, a simulated carrier and an issuer of tokens: what a test of one function needs.
 
+use crate::access::{self, Access};
 use common::config::Settings;
 use lambda_http::{Body, Request, Response};
 use migrator::Migrator;
@@ -43,6 +44,8 @@ pub struct Fixture {
     pub simulator: Simulator,
     /// Who signs bearer tokens.
     pub issuer: Issuer,
+    /// As whom functions connect.
+    pub access: Access,
     /// More settings, or other values of those below.
     pub extra: Vec<(String, String)>,
 }
@@ -61,21 +64,39 @@ impl Fixture {
     pub async fn start_with(config: simulator::Config) -> Self {
         let database = TestDatabase::create(migrate).await;
         let sql = database.superuser_client().await;
+        access::create_logins(&sql)
+            .await
+            .expect("who made the database may make roles");
         let simulator = Simulator::start(config).await.expect("a loopback port is free");
         Self {
             database,
             sql,
             simulator,
             issuer: Issuer::start().expect("a loopback port is free"),
+            access: Access::Functions,
             extra: Vec::new(),
         }
+    }
+
+    /// The same for the tests of one function, which has no more rights than in production.
+    pub async fn of(function: &str) -> Self {
+        Self {
+            access: Access::of(function),
+            ..Self::start().await
+        }
+    }
+
+    /// The database's URL as functions get it.
+    pub fn database_url(&self) -> String {
+        self.access.url(self.database.url())
     }
 
     /// The environment of a function.
     pub fn environment(&self) -> Vec<(String, String)> {
         let config = self.simulator.config();
         let mut pairs: Vec<(String, String)> = [
-            ("DATABASE_URL", self.database.url()),
+            ("DATABASE_URL", self.database_url().as_str()),
+            ("MIGRATION_DATABASE_URL", self.database.url()),
             ("SIGNALWIRE_PROJECT_ID", &config.project_id),
             ("SIGNALWIRE_TOKEN", &config.token),
             ("SIGNALWIRE_SIGNING_KEY", &config.signing_key),

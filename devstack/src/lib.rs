@@ -4,8 +4,9 @@
 //! - [`story`]: the main job, played through the gateway.
 //! - [`fixture`]: what a test of one function needs.
 //! - [`local_env`]: the settings of a running stack, for `cargo lambda`.
-//! - [`clerk`]: Clerk's webhooks, signed as Clerk does. [`http`]: a small client. [`table`]: rows for people.
+//! - [`access`]: the logins that functions connect with. [`clerk`]: Clerk's webhooks, signed as Clerk does. [`http`]: a small client. [`table`]: rows for people.
 
+pub mod access;
 pub mod clerk;
 pub mod fixture;
 pub mod http;

@@ -15,6 +15,10 @@ mod schedule;
 #[path = "../examples/events/spool.rs"]
 mod spool;
 
+#[path = "../examples/events/workspace_api.rs"]
+mod workspace_api_events;
+use workspace_api_events as workspace_api;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -69,6 +73,7 @@ fn every_function_has_two_and_their_workspace_is_the_local_stacks() {
         "status-callback",
         "provision-trigger",
         "outbound-send",
+        "workspace-api",
         "clerk-webhook",
         "migrator",
         "webhook-fallback",
@@ -163,6 +168,31 @@ async fn what_goes_out_is_answered_as_expected() {
         }
     }
     assert_eq!(fixture.count("conversation_messages").await, 7); // sms, mms and call twice, the one with a key once
+}
+
+#[tokio::test]
+async fn what_the_pages_ask_is_answered_as_expected() {
+    let mut fixture = Fixture::start().await;
+    fixture.set("AUTH_ISSUER", "http://127.0.0.1:8790");
+    let insert = "insert into workspaces (id, name, clerk_organization_id, subscription_tier) values ($1, 'Acme Plumbing', $2, 'professional')";
+    let id: uuid::Uuid = catalogue::WORKSPACE.parse().unwrap();
+    fixture
+        .sql
+        .execute(insert, &[&id, &catalogue::ORGANIZATION])
+        .await
+        .unwrap();
+    let app = ::workspace_api::App::start_with(fixture.settings())
+        .await
+        .unwrap();
+    for (name, expected) in expectations("workspace-api") {
+        let answer = app.handle(request(event(&name))).await;
+        assert_eq!(
+            answer.status().as_u16(),
+            expected["statusCode"],
+            "{name}: {}",
+            text(&answer)
+        );
+    }
 }
 
 #[tokio::test]

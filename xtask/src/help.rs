@@ -1,6 +1,6 @@
 //! `cargo xtask help`: one line per command.
 
-const COMMANDS: [(&str, &str); 12] = [
+const COMMANDS: [(&str, &str); 13] = [
     ("ci", "everything that has to hold before a change goes in"),
     ("sam", "checks template.yaml with `sam validate --lint`"),
     (
@@ -33,6 +33,10 @@ const COMMANDS: [(&str, &str); 12] = [
         "destinations that are never messaged or called",
     ),
     ("refusals [DAYS]", "what was refused to whom today and before"),
+    (
+        "reconcile --dry-run",
+        "what the reconciler would do now, with the settings of the environment or of a running `cargo dev`",
+    ),
     ("help", "this list"),
 ];
 

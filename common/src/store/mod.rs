@@ -14,6 +14,7 @@ mod keys;
 mod limits;
 mod outbound;
 mod outbox;
+mod preview;
 mod provisioning;
 mod reconcile;
 mod reports;
@@ -28,6 +29,7 @@ pub use keys::{ApiKey, NewApiKey};
 pub use limits::{BlockedPrefix, RefusalCount};
 pub use outbound::{Begin, Finish, Held, NewMessage};
 pub use outbox::{Attempt, DueEndpoint, DueForBus, Next};
+pub use preview::{DueOrder, DueRelease, OpenGroup};
 pub use provisioning::{Chosen, Configured, Order, ReleaseJob, WorkspaceChange};
 pub use reconcile::{Adoption, NumberFinding, OpenMessage};
 
@@ -203,6 +205,12 @@ const OTHERS: &[&str] = &[
     outbox::RECORD_ATTEMPT,
     outbox::RELEASE_ENDPOINT,
     outbox::PURGE_EVENTS,
+    preview::PREVIEW_OPEN_MESSAGES,
+    preview::PREVIEW_MESSAGES,
+    preview::PREVIEW_ORPHAN,
+    preview::PREVIEW_ORDERS,
+    preview::PREVIEW_RELEASES,
+    preview::PREVIEW_HELD,
     provisioning::APPLY_WORKSPACE_EVENT,
     provisioning::REQUEST_NUMBER,
     provisioning::RETRY_ORDER,

@@ -77,6 +77,17 @@ pub enum Adoption {
     Spare,
 }
 
+impl Adoption {
+    pub(super) fn read(row: &tokio_postgres::Row) -> Result<Self, Error> {
+        match row.get(0) {
+            "adopted" => Ok(Self::Adopted),
+            "busy" => Ok(Self::Busy),
+            "spare" => Ok(Self::Spare),
+            _ => Err(Error::Inconsistent("an unknown outcome of an adoption")),
+        }
+    }
+}
+
 impl Store {
     /// Takes some messages and calls without an end to look at; another run takes others.
     ///
@@ -175,13 +186,7 @@ impl Store {
             (&phone_number as _, Type::TEXT),
             (&sid as _, Type::TEXT),
         ];
-        let row = self.row(ADOPT_ORPHAN, &parameters).await?;
-        match row.get(0) {
-            "adopted" => Ok(Adoption::Adopted),
-            "busy" => Ok(Adoption::Busy),
-            "spare" => Ok(Adoption::Spare),
-            _ => Err(Error::Inconsistent("an unknown outcome of an adoption")),
-        }
+        Adoption::read(&self.row(ADOPT_ORPHAN, &parameters).await?)
     }
 
     /// Marks a number that the carrier does not have any more.

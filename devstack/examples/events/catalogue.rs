@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 use testkit::runtime_api::{http_event, sqs_event};
 
-use crate::{carrier, clerk, outbound, queue, schedule, spool};
+use crate::{carrier, clerk, outbound, queue, schedule, spool, workspace_api};
 
 /// Where the functions are, as in `target/devstack/local.env`: what signatures cover.
 pub const APP_URL: &str = "http://127.0.0.1:9000";
@@ -50,7 +50,7 @@ impl Event {
 
 /// Every file below `events/`, by its path there.
 pub fn files() -> BTreeMap<String, String> {
-    let functions: [(&str, Vec<Event>); 10] = [
+    let functions: [(&str, Vec<Event>); 11] = [
         ("sms-webhook", carrier::messages()),
         ("voice-webhook", carrier::calls()),
         ("status-callback", carrier::reports()),
@@ -59,6 +59,7 @@ pub fn files() -> BTreeMap<String, String> {
         ("spool-replay", spool::records()),
         ("reconciler", schedule::runs()),
         ("outbound-send", outbound::requests()),
+        ("workspace-api", workspace_api::requests()),
         ("clerk-webhook", clerk::webhooks()),
         (
             "migrator",

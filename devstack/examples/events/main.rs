@@ -8,6 +8,7 @@ mod outbound;
 mod queue;
 mod schedule;
 mod spool;
+mod workspace_api;
 
 use std::path::Path;
 use std::{fs, io};

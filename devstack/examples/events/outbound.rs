@@ -11,7 +11,8 @@ const ISSUER: &str = "http://127.0.0.1:8790";
 const EXPIRY: i64 = 4_102_444_800;
 const TO: &str = "+14155550155";
 
-fn token() -> String {
+/// A token of the local stack's Pro workspace.
+pub fn token() -> String {
     let claims = Claims::of("user_2story_ada")
         .organization(ORGANIZATION, "admin", "acme-plumbing")
         .with("iss", json!(ISSUER))

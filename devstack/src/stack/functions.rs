@@ -2,11 +2,14 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::access::Access;
 use common::config::{Settings, StartError};
 use lambda_http::{Body, Request, Response};
+use serde_json::Value;
 
 use super::error::Error;
 use super::options::Observer;
+use super::queue::Work;
 
 /// Where the carrier's webhooks come in.
 const SIGNALWIRE: &str = "/api/webhooks/signalwire";
@@ -19,7 +22,10 @@ pub(super) struct Functions {
     outbound_send: outbound_send::App,
     workspace_api: workspace_api::App,
     clerk_webhook: clerk_webhook::App,
-    pub(super) provision_trigger: provision_trigger::App,
+    webhook_fallback: webhook_fallback::App,
+    provision_trigger: provision_trigger::App,
+    spool_replay: spool_replay::App,
+    reconciler: reconciler::App,
 }
 
 /// A function with an HTTP trigger.
@@ -31,6 +37,7 @@ pub(super) enum Route {
     OutboundSend,
     WorkspaceApi,
     ClerkWebhook,
+    WebhookFallback,
 }
 
 impl Route {
@@ -56,6 +63,7 @@ impl Route {
             "/sms" | "/whatsapp" => Some(Self::SmsWebhook),
             "/voice" => Some(Self::VoiceWebhook),
             "/status" => Some(Self::StatusCallback),
+            "/fallback/sms" | "/fallback/voice" => Some(Self::WebhookFallback),
             tail if tail.starts_with("/voice/") => Some(Self::VoiceWebhook),
             tail if tail.starts_with("/status/") => Some(Self::StatusCallback),
             _ => None,
@@ -71,6 +79,7 @@ impl Route {
             Self::OutboundSend => "outbound-send",
             Self::WorkspaceApi => "workspace-api",
             Self::ClerkWebhook => "clerk-webhook",
+            Self::WebhookFallback => "webhook-fallback",
         }
     }
 }
@@ -78,29 +87,38 @@ impl Route {
 impl Functions {
     pub(super) async fn start(settings: &Settings) -> Result<Self, Error> {
         let failed = |function| move |source: StartError| Error::Function { function, source };
-        let given = || settings.clone();
+        let given = |function| Access::of(function).settings(settings);
         Ok(Self {
-            sms_webhook: sms_webhook::App::start_with(given())
+            sms_webhook: sms_webhook::App::start_with(given("sms-webhook"))
                 .await
                 .map_err(failed("sms-webhook"))?,
-            voice_webhook: voice_webhook::App::start_with(given())
+            voice_webhook: voice_webhook::App::start_with(given("voice-webhook"))
                 .await
                 .map_err(failed("voice-webhook"))?,
-            status_callback: status_callback::App::start_with(given())
+            status_callback: status_callback::App::start_with(given("status-callback"))
                 .await
                 .map_err(failed("status-callback"))?,
-            outbound_send: outbound_send::App::start_with(given())
+            outbound_send: outbound_send::App::start_with(given("outbound-send"))
                 .await
                 .map_err(failed("outbound-send"))?,
-            workspace_api: workspace_api::App::start_with(given())
+            workspace_api: workspace_api::App::start_with(given("workspace-api"))
                 .await
                 .map_err(failed("workspace-api"))?,
-            clerk_webhook: clerk_webhook::App::start_with(given())
+            clerk_webhook: clerk_webhook::App::start_with(given("clerk-webhook"))
                 .await
                 .map_err(failed("clerk-webhook"))?,
-            provision_trigger: provision_trigger::App::start_with(given())
+            provision_trigger: provision_trigger::App::start_with(given("provision-trigger"))
                 .await
                 .map_err(failed("provision-trigger"))?,
+            webhook_fallback: webhook_fallback::App::start_with(given("webhook-fallback"))
+                .await
+                .map_err(failed("webhook-fallback"))?,
+            spool_replay: spool_replay::App::start_with(given("spool-replay"))
+                .await
+                .map_err(failed("spool-replay"))?,
+            reconciler: reconciler::App::start_with(given("reconciler"))
+                .await
+                .map_err(failed("reconciler"))?,
         })
     }
 
@@ -112,7 +130,36 @@ impl Functions {
             Route::OutboundSend => self.outbound_send.handle(request).await,
             Route::WorkspaceApi => self.workspace_api.handle(request).await,
             Route::ClerkWebhook => self.clerk_webhook.handle(request).await,
+            Route::WebhookFallback => self.webhook_fallback.handle(request).await,
         }
+    }
+
+    /// Hands a batch to the queue's function; gives the ids of what has to come again, `None` where that is not known.
+    pub(super) async fn take(&self, work: Work, batch: Value) -> Option<Vec<String>> {
+        let failures = match work {
+            Work::Provisioning => {
+                let batch = serde_json::from_value(batch).ok()?;
+                self.provision_trigger.handle(batch).await.batch_item_failures
+            }
+            Work::Spool => {
+                let batch = serde_json::from_value(batch).ok()?;
+                self.spool_replay.handle(batch).await.batch_item_failures
+            }
+        };
+        Some(
+            failures
+                .into_iter()
+                .map(|failure| failure.item_identifier)
+                .collect(),
+        )
+    }
+
+    /// Runs what a schedule asks for; gives the report.
+    pub(super) async fn reconcile(&self, event: &Value) -> Result<Value, String> {
+        self.reconciler
+            .handle(event)
+            .await
+            .map_err(|error| error.to_string())
     }
 }
 
@@ -187,7 +234,18 @@ mod tests {
                 Some("status-callback"),
             ),
             ("POST", "/api/webhooks/signalwire/voices", None),
-            ("POST", "/api/webhooks/signalwire/fallback/sms", None),
+            (
+                "POST",
+                "/api/webhooks/signalwire/fallback/sms",
+                Some("webhook-fallback"),
+            ),
+            (
+                "POST",
+                "/api/webhooks/signalwire/fallback/voice",
+                Some("webhook-fallback"),
+            ),
+            ("POST", "/api/webhooks/signalwire/fallback", None),
+            ("POST", "/api/webhooks/signalwire/fallback/status", None),
             ("POST", "/", None),
         ] {
             assert_eq!(

@@ -17,7 +17,7 @@ pub enum Database {
     Own,
     /// A database that somebody else made; it is migrated, and stays.
     Given {
-        /// As the functions connect.
+        /// As its owner connects, who runs the migrations; functions connect as [`crate::access::Access`] says.
         url: String,
         /// As somebody connects who may see every row.
         inspection_url: String,

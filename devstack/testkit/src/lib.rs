@@ -1,8 +1,8 @@
 //! Real parts for tests, benches and the local stack.
 //!
 //! Nothing here imitates our own code: [`postgres`] runs a real Postgres, [`proxy`] counts and breaks its connections,
-//! [`runtime_api`] runs the built binaries as Lambda does, [`identity`] issues bearer tokens, [`aws`] runs an emulator
-//! of the AWS services. The crate knows nothing of the product: it depends on none of the workspace's other crates.
+//! [`pgbouncer`] shares them out, [`runtime_api`] runs the built binaries as Lambda does, [`identity`] issues bearer
+//! tokens, [`aws`] runs an emulator of the AWS services. The crate knows nothing of the product: it depends on none of the workspace's other crates.
 //!
 //! What is started here never outlives the process that asked for it, even when that process is killed.
 
@@ -15,6 +15,7 @@ mod tools;
 
 pub mod aws;
 pub mod identity;
+pub mod pgbouncer;
 pub mod postgres;
 pub mod proxy;
 pub mod runtime_api;

@@ -288,7 +288,8 @@ async fn buy_wanted(parts: &Parts, order: &Order, wanted: &str) -> Result<OwnedN
         Chosen::Elsewhere => {}
     }
     Err(Stop::Person(
-        "the number that was chosen is not for sale any more: cancel this order and choose another number".to_owned(),
+        "the number that was chosen is not for sale any more: cancel this order and choose another number"
+            .to_owned(),
     ))
 }
 

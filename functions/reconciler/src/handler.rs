@@ -1,6 +1,7 @@
 //! The story of one run.
 
 use crate::outbox::{self, Sender};
+use crate::plan::Plan;
 use crate::run::{RUN_MAX, Run};
 use crate::{calls, campaign, held, messages, numbers};
 use common::bus::EventBus;
@@ -15,7 +16,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 /// How many orders or releases one run takes up.
-const BATCH: i64 = 200;
+pub const BATCH: i64 = 200;
 
 /// How long an event can be looked up and replayed.
 const EVENTS_KEPT_DAYS: i32 = 30;
@@ -163,6 +164,21 @@ impl App {
     #[must_use]
     pub fn within(self, most: Duration) -> Self {
         Self { most, ..self }
+    }
+
+    /// What a full run would do now; nothing is changed.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn plan(&self) -> Result<Plan, store::Error> {
+        let parts = self.live.get().await;
+        match Plan::make(&parts).await {
+            Err(store::Error::Credentials(code)) => match self.live.renewed(&parts).await {
+                Some(renewed) => Plan::make(&renewed).await,
+                None => Err(store::Error::Credentials(code)),
+            },
+            made => made,
+        }
     }
 
     /// Runs what the payload asks for; gives the report.

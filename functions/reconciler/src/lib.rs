@@ -6,7 +6,7 @@
 //! are filled in; numbers that differ between the carrier and us are adopted, given back, marked or repaired; events are delivered
 //! to the bus and to the endpoints of the workspaces (a rule that ends in `-minute` does that alone). Each run is
 //! bounded in time, goes on where the last one stopped, is safe beside another one, and leaves a row in `reconciler_runs`.
-//! Answer: that row's report.
+//! Answer: that row's report. [`App::plan`] says what a run would do, and does nothing.
 
 mod calls;
 mod campaign;
@@ -15,6 +15,8 @@ mod held;
 mod messages;
 mod numbers;
 mod outbox;
+mod plan;
 mod run;
 
 pub use handler::App;
+pub use plan::Plan;

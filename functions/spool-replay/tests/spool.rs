@@ -33,9 +33,9 @@ impl Desk {
     }
 
     async fn open_at(aws: &'static Aws, queue: String, endpoint: &str) -> Self {
-        let mut fixture = Fixture::start().await;
-        let proxy = Proxy::start(fixture.database.url()).unwrap();
-        let url = proxy.url(fixture.database.url());
+        let mut fixture = Fixture::of("spool-replay").await;
+        let proxy = Proxy::start(&fixture.database_url()).unwrap();
+        let url = proxy.url(&fixture.database_url());
         for (name, value) in [
             ("DATABASE_URL", url.as_str()),
             ("SPOOL_QUEUE_URL", &queue),

@@ -1,7 +1,7 @@
 //! A route as data, and the call that it answers.
 
 use crate::cursor::Cursors;
-use crate::field::{Field, Schema};
+use crate::field::{self, Field, Schema};
 use crate::handler::Parts;
 use crate::problems;
 use common::caller::Caller;
@@ -79,6 +79,32 @@ impl Route {
     /// Whether it is about the whole platform, and not one workspace.
     pub fn is_of_platform(&self) -> bool {
         !self.path.contains("{workspaceId}")
+    }
+
+    /// Whether an answer holds just what the route promises; a file always does.
+    ///
+    /// # Errors
+    /// What differs.
+    pub fn check_answer(&self, body: &Value) -> Result<(), String> {
+        let of = |schema: &Schema, value: &Value, at: &str| {
+            field::read(schema.fields, value, at)
+                .map(|_| ())
+                .map_err(|fault| format!("{}: {fault}", self.operation))
+        };
+        match self.answers {
+            Answers::File(_) => Ok(()),
+            Answers::One(_, schema) => of(schema, body, ""),
+            Answers::Page(schema) => {
+                let items = body["items"].as_array().ok_or("a page without items")?;
+                if body.as_object().is_none_or(|page| page.len() != 2) || body.get("nextCursor").is_none() {
+                    return Err("a page has items and nextCursor".to_owned());
+                }
+                items
+                    .iter()
+                    .enumerate()
+                    .try_for_each(|(index, item)| of(schema, item, &format!("items[{index}]")))
+            }
+        }
     }
 }
 
@@ -164,11 +190,10 @@ impl Call<'_> {
                 code,
                 detail,
                 members,
-            } => Err(problems::problem(&code, detail.as_deref(), members)
-                .map_or_else(
-                    || Failure::Store(store::Error::Inconsistent("a refusal that has no status")),
-                    Failure::Problem,
-                )),
+            } => Err(problems::problem(&code, detail.as_deref(), members).map_or_else(
+                || Failure::Store(store::Error::Inconsistent("a refusal that has no status")),
+                Failure::Problem,
+            )),
         }
     }
 

@@ -5,6 +5,7 @@ mod api_key;
 mod arguments;
 mod consent;
 mod limits;
+mod reconcile;
 
 use common::config::Settings;
 use common::store::Store;
@@ -22,6 +23,7 @@ pub async fn run(settings: &Settings, arguments: &[&str]) -> Result<String, Stri
         "consent" => consent::run(&store()?, rest).await,
         "limits" => limits::run(&store()?, rest).await,
         "blocked" => limits::blocked(&store()?, rest).await,
+        "reconcile" => reconcile::run(settings, rest).await,
         "refusals" => limits::refusals(&store()?, rest).await,
         other => Err(format!("there is no command `{other}`")),
     }

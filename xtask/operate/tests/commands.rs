@@ -305,3 +305,29 @@ async fn limits_are_shown_set_and_given_back() {
         "{refused}"
     );
 }
+
+#[tokio::test]
+async fn the_reconciler_is_asked_and_does_nothing() {
+    let fixture = Fixture::start().await;
+    let workspace = fixture.workspace("Acme", "professional", "org_1").await;
+    fixture.number(workspace, "+14055550123", "primary").await;
+    let settings = fixture.settings();
+    let plan = operate::run(&settings, &["reconcile", "--dry-run"])
+        .await
+        .unwrap();
+    assert!(
+        plan.contains("+14055550123  drift") && plan.ends_with("Nothing was changed.\n"),
+        "{plan}"
+    );
+    assert_eq!(fixture.count("reconciler_runs").await, 0);
+    for (words, expected) in [
+        (vec!["reconcile"], "say --dry-run"),
+        (vec!["reconcile", "--dry-run", "now"], "expected here: no word"),
+        (vec!["reconcile", "--now"], "there is no option --now here"),
+    ] {
+        let message = operate::run(&settings, &words).await.unwrap_err();
+        assert!(message.contains(expected), "{words:?}: {message}");
+    }
+    let message = operate::run(&Settings::of(&[]), &["reconcile", "--dry-run"]).await;
+    assert!(message.unwrap_err().contains("is not set"));
+}

@@ -1,2 +1,2 @@
 -- store::reconcile::finish_run
-update reconciler_runs set finished_at = now(), report = $2 where id = $1
+select finish_run($1, $2)

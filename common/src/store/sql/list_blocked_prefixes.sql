@@ -1,2 +1,2 @@
 -- store::limits::list_blocked_prefixes
-select prefix, kind, note from blocked_prefixes order by prefix
+select prefix, kind, note from list_blocked_prefixes()

@@ -42,6 +42,7 @@ const WORK: [(Work, &[Operation]); 4] = [
         Work::Reconcile,
         &[
             Operation::ListMessages,
+            Operation::ListCalls,
             Operation::GetMessage,
             Operation::ListMedia,
             Operation::ListNumbers,

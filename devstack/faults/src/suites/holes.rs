@@ -129,7 +129,7 @@ fn event(lab: &Lab<'_>, function: &str, sid: &str) -> Value {
 
 async fn case(lab: &Lab<'_>, tally: &Tally, function: &str, fault: Fault) -> Result<(), Broken> {
     let script = Script::watching();
-    let direct = lab.fixture.database.url().to_owned();
+    let direct = lab.fixture.database_url();
     let proxy = testkit::proxy::Proxy::start(&direct)?;
     let gate = Gate::open(&format!("127.0.0.1:{}", proxy.port()), &script).await?;
     let aws = testkit::proxy::Proxy::start(&format!("127.0.0.1:{}", lab.aws.port()))?;

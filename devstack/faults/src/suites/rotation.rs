@@ -9,13 +9,14 @@ use crate::gate::{Breadth, Gate, Moment, Script};
 use crate::lab::{Answer, Lab, Way, ask, carrier_config, customer, invoke_batch, sid};
 use crate::programs::Programs;
 use crate::tally::Tally;
+use devstack::access::{Access, create_logins};
 use devstack::fixture::{Fixture, migrate};
 use serde_json::{Value, json};
 use simulator::Simulator;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use testkit::identity::Issuer;
-use testkit::postgres::{OWNER, Options, Server, Template};
+use testkit::postgres::{Options, Server, Template};
 use testkit::runtime_api::{Function, sqs_event};
 use tokio_postgres::Client;
 use uuid::Uuid;
@@ -57,6 +58,7 @@ impl<'a> Rig<'a> {
         ));
         let database = Template::prepare(server, migrate).await?.database().await?;
         let sql = database.superuser_client().await;
+        create_logins(&sql).await?;
         let simulator = Simulator::start(carrier_config()).await?;
         let keys = simulator.config().signing_key.clone();
         let token = simulator.config().token.clone();
@@ -65,12 +67,13 @@ impl<'a> Rig<'a> {
             sql,
             simulator,
             issuer: Issuer::start()?,
+            access: Access::Functions,
             extra: Vec::new(),
         };
         let mut lab = Lab::over(programs, fixture).await?;
         let secret = format!("lab-{}", Uuid::new_v4().simple());
         lab.fixture.set("APP_SECRET_ID", &secret);
-        let url = url::Url::parse(lab.fixture.database.url())?;
+        let url = url::Url::parse(&lab.fixture.database_url())?;
         let password = url.password().unwrap_or_default().to_owned();
         let rig = Self {
             lab,
@@ -86,7 +89,7 @@ impl<'a> Rig<'a> {
 
     fn value(&self) -> Value {
         let mut url =
-            url::Url::parse(&self.lab.database.url(self.lab.fixture.database.url())).expect("it is a URL");
+            url::Url::parse(&self.lab.database.url(&self.lab.fixture.database_url())).expect("it is a URL");
         url.set_password(Some(&self.password)).expect("it has a host");
         json!({ "DATABASE_URL": url.as_str(), "SIGNALWIRE_SIGNING_KEY": self.keys, "SIGNALWIRE_TOKEN": self.token })
     }
@@ -219,7 +222,7 @@ impl<'a> Rig<'a> {
             let acknowledged = rig
                 .during(tally, case, async || {
                     let client = rig.superuser().await?;
-                    let alter = format!("alter role {OWNER} password '{new}'");
+                    let alter = format!("alter role {} password '{new}'", Access::Functions.login());
                     if secret_first {
                         rig.put_secret().await?;
                         client.batch_execute(&alter).await?;
@@ -362,7 +365,7 @@ impl<'a> Rig<'a> {
                                 script.hold_from_now(1, Moment::Before, Breadth::Connection);
                             } else {
                                 let kill = "select pg_terminate_backend(pid) from pg_stat_activity where usename = $1";
-                                sql.execute(kill, &[&OWNER]).await?;
+                                sql.execute(kill, &[&Access::Functions.login()]).await?;
                             }
                             tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
                             process.thaw();

@@ -26,7 +26,11 @@ impl Carrier {
     pub(super) fn get_recording(&self, sid: &str) -> Answer {
         for (end, content_type) in [(".mp3", "audio/mpeg"), (".wav", "audio/x-wav")] {
             if let Some(sid) = sid.strip_suffix(end) {
-                let known = self.state().recordings.iter().any(|recording| recording.sid == sid);
+                let known = self
+                    .state()
+                    .recordings
+                    .iter()
+                    .any(|recording| recording.sid == sid);
                 return if known {
                     Answer::file(content_type, format!("sound of {sid}").into_bytes())
                 } else {

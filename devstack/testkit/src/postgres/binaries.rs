@@ -13,7 +13,7 @@ use crate::{Error, tools};
 const NEEDED: [&str; 3] = ["postgres", "initdb", "pg_ctl"];
 
 /// The oldest major version that the schema may count on.
-const OLDEST: u32 = 14;
+const OLDEST: u32 = 15;
 
 /// Where the programs of Postgres come from. `RINGSPACE_POSTGRES=system|npm|pip` forces one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,7 +119,7 @@ impl Binaries {
 }
 
 /// Postgres refuses to run as root; then everything of it runs as nobody.
-pub(super) fn unprivileged() -> Option<Account> {
+pub(crate) fn unprivileged() -> Option<Account> {
     if !rustix::process::geteuid().is_root() {
         return None;
     }

@@ -101,7 +101,7 @@ fn wheel_bin(root: &Path) -> Result<PathBuf, Error> {
 }
 
 /// Copies a downloaded tree to where every account may read it, and gives the copy of `bin`.
-pub(super) fn copy_for_everyone(bin: &Path) -> Result<PathBuf, Error> {
+pub(crate) fn copy_for_everyone(bin: &Path) -> Result<PathBuf, Error> {
     let tools = tools::directory()?;
     let inside = bin
         .strip_prefix(&tools)

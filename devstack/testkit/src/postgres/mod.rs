@@ -23,6 +23,8 @@ mod sweep;
 mod template;
 mod tls;
 
+pub(crate) use binaries::unprivileged;
 pub use binaries::{Binaries, Source};
+pub(crate) use download::copy_for_everyone;
 pub use server::{OWNER, Options, Server};
 pub use template::{Template, TestDatabase};

@@ -233,9 +233,9 @@ async fn calls_speak_or_join() {
 
 #[tokio::test]
 async fn a_send_takes_two_round_trips() {
-    let mut fixture = devstack::fixture::Fixture::start().await;
-    let proxy = testkit::proxy::Proxy::start(fixture.database.url()).unwrap();
-    let url = proxy.url(fixture.database.url());
+    let mut fixture = devstack::fixture::Fixture::of("outbound-send").await;
+    let proxy = testkit::proxy::Proxy::start(&fixture.database_url()).unwrap();
+    let url = proxy.url(&fixture.database_url());
     fixture.set("DATABASE_URL", &url);
     let workspace = fixture.workspace("Acme", "professional", "org_1").await;
     let number = fixture.number(workspace, NUMBER, "primary").await;

@@ -28,7 +28,7 @@ pub struct Desk {
 impl Desk {
     /// Starts it, with more settings.
     pub async fn open(extra: &[(&str, &str)]) -> Self {
-        let mut fixture = Fixture::start().await;
+        let mut fixture = Fixture::of("outbound-send").await;
         for (name, value) in extra {
             fixture.set(name, value);
         }

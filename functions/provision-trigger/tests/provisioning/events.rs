@@ -67,8 +67,8 @@ async fn poison_is_parked_alone() {
 #[tokio::test]
 async fn a_database_that_is_away_asks_for_another_delivery() {
     let mut shop = Shop::open(&[]).await;
-    let proxy = testkit::proxy::Proxy::start(shop.fixture.database.url()).unwrap();
-    let url = proxy.url(shop.fixture.database.url());
+    let proxy = testkit::proxy::Proxy::start(&shop.fixture.database_url()).unwrap();
+    let url = proxy.url(&shop.fixture.database_url());
     shop.fixture.set("DATABASE_URL", &url);
     shop.app = provision_trigger::App::start_with(shop.fixture.settings())
         .await

@@ -17,7 +17,7 @@ pub struct Shop {
 impl Shop {
     /// Opens it, with more settings.
     pub async fn open(extra: &[(&str, &str)]) -> Self {
-        let mut fixture = Fixture::start().await;
+        let mut fixture = Fixture::of("provision-trigger").await;
         for (name, value) in extra {
             fixture.set(name, value);
         }

@@ -331,7 +331,7 @@ async fn json_is_no_message() {
 
 #[tokio::test]
 async fn a_setting_that_is_missing_or_malformed_stops_the_start_by_name() {
-    let fixture = Fixture::start().await;
+    let fixture = Fixture::of("sms-webhook").await;
     let start = async |name: &str, value: Option<&str>| {
         let mut pairs = fixture.environment();
         pairs.retain(|(known, _)| known != name);

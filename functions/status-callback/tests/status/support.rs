@@ -30,7 +30,7 @@ impl Desk {
     }
 
     pub async fn open_with(change: impl FnOnce(&mut Fixture)) -> Self {
-        let mut fixture = Fixture::start().await;
+        let mut fixture = Fixture::of("status-callback").await;
         change(&mut fixture);
         let workspace = fixture.workspace("Acme", "professional", "org_acme").await;
         let number = fixture.number(workspace, NUMBER, "primary").await;
@@ -49,8 +49,8 @@ impl Desk {
     pub async fn open_behind_proxy() -> (Self, Proxy) {
         let mut proxy = None;
         let desk = Self::open_with(|fixture| {
-            let started = Proxy::start(fixture.database.url()).expect("a loopback port is free");
-            fixture.set("DATABASE_URL", &started.url(fixture.database.url()));
+            let started = Proxy::start(&fixture.database_url()).expect("a loopback port is free");
+            fixture.set("DATABASE_URL", &started.url(&fixture.database_url()));
             proxy = Some(started);
         })
         .await;

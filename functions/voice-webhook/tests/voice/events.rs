@@ -12,7 +12,7 @@ async fn every_event_gives_what_is_expected_and_its_repeat_changes_nothing() {
 }
 
 async fn play(signatures: &str) {
-    let mut fixture = Fixture::start().await;
+    let mut fixture = Fixture::of("voice-webhook").await;
     fixture.set("WEBHOOK_SIGNATURES", signatures);
     let demo = fixture
         .workspace("Acme Plumbing", "professional", "org_demo")

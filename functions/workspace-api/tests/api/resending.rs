@@ -1,0 +1,81 @@
+//! A failed message sent again.
+
+use crate::support::{Ask, CUSTOMER, Office, refusal};
+use serde_json::json;
+
+async fn failed(office: &Office) -> String {
+    let thread = office
+        .thread(office.workspace, Some(office.number), CUSTOMER, 2)
+        .await;
+    let update = "update conversation_messages set status = 'undelivered', error_code = '30003'
+                  where direction = 'outbound' and conversation_id = $1 returning id::text";
+    office
+        .fixture
+        .sql
+        .query_one(update, &[&thread])
+        .await
+        .unwrap()
+        .get(0)
+}
+
+#[tokio::test]
+async fn one_key_one_new_attempt() {
+    let office = Office::open().await;
+    let message = failed(&office).await;
+    let resend = format!("messages/{message}/resend");
+    let (status, first) = office.ask(Ask::post(&resend, json!(null)).key("k1")).await;
+    assert_eq!(status, 201, "{first}");
+    let (status, again) = office.ask(Ask::post(&resend, json!(null)).key("k1")).await;
+    assert_eq!((status, &again["id"]), (201, &first["id"]));
+    let sent = office
+        .fixture
+        .simulator
+        .messages(|message| message.direction != "inbound");
+    assert_eq!(sent.len(), 1);
+    assert_eq!(
+        (sent[0].from.as_str(), sent[0].to.as_str(), sent[0].body.as_str()),
+        ("+14055550123", CUSTOMER, "message 2")
+    );
+    let (_, shown) = office
+        .ask(Ask::get(&format!("messages/{}", first["id"].as_str().unwrap())))
+        .await;
+    assert_eq!(shown["resendOf"], message.as_str());
+    let (_, trace) = office.ask(Ask::get(&format!("messages/{message}/trace"))).await;
+    let attempts = trace["attempts"].as_array().unwrap();
+    assert_eq!((attempts.len(), &attempts[1]["messageId"]), (2, &first["id"]));
+    // one that has not failed is not repeated
+    let answer = office
+        .ask(
+            Ask::post(
+                &format!("messages/{}/resend", first["id"].as_str().unwrap()),
+                json!(null),
+            )
+            .key("k2"),
+        )
+        .await;
+    assert_eq!(refusal(&answer), (409, "not_resendable"));
+}
+
+#[tokio::test]
+async fn who_opted_out_gets_none() {
+    let office = Office::open().await;
+    let message = failed(&office).await;
+    let stop = "select record_consent($1, '+14055550123', $2, true, 'STOP', 'SM1', now())";
+    office
+        .fixture
+        .sql
+        .execute(stop, &[&office.workspace, &CUSTOMER])
+        .await
+        .unwrap();
+    let answer = office
+        .ask(Ask::post(&format!("messages/{message}/resend"), json!(null)).key("k1"))
+        .await;
+    assert_eq!(refusal(&answer), (409, "opted_out"));
+    assert!(
+        office
+            .fixture
+            .simulator
+            .messages(|message| message.direction != "inbound")
+            .is_empty()
+    );
+}
