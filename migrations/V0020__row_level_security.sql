@@ -49,19 +49,8 @@ insert into function_access (name, works_as, callers, why) values
     ('begin_outbound',         'tenant', '{api}', null),
     ('finish_outbound',        'tenant', '{api}', null),
     ('may_still_send',         'tenant', '{api, worker}', null),
-    ('usage_report',           'tenant', '{api}', null),
-    ('usage_series',           'tenant', '{api}', null),
-    ('usage_csv',              'tenant', '{api}', null),
-    ('platform_report',        'system', '{api}', 'operators'' keys and the console see them all'),
-    ('list_webhook_endpoints', 'tenant', '{api}', null),
-    ('find_webhook_endpoint',  'tenant', '{api}', null),
-    ('create_webhook_endpoint', 'tenant', '{api}', null),
-    ('update_webhook_endpoint', 'tenant', '{api}', null),
-    ('delete_webhook_endpoint', 'tenant', '{api}', null),
-    ('rotate_webhook_secret',  'tenant', '{api}', null),
-    ('list_events',            'tenant', '{api}', null),
-    ('find_event',             'tenant', '{api}', null),
-    ('replay_events',          'tenant', '{api}', null),
+    ('api_platform_usage', 'system', '{api}', 'operators'' keys see them all'),
+    ('api_platform_workspaces', 'system', '{api}', 'operators'' keys see them all'),
     -- operators' commands
     ('create_api_key',         'system', '{owner}', 'an operator''s key belongs to no workspace'),
     ('list_api_keys',          'system', '{owner}', 'an operator lists the whole platform''s'),
@@ -143,7 +132,8 @@ insert into function_access (name, works_as, callers, why) values
 insert into function_access (name, works_as, callers)
 select distinct p.proname, 'tenant', array['api'] from pg_proc p
 where p.pronamespace = current_schema()::regnamespace and p.proname like 'api\_%'
-  and p.proargnames[1:4] = array['p_workspace', 'p_owner', 'p_key', 'p_scope'];
+  and p.proargnames[1:4] = array['p_workspace', 'p_owner', 'p_key', 'p_scope']
+on conflict (name) do nothing; -- those of the platform stand above
 
 -- Makes a role. Roles belong to the whole server, so the migration of another of its databases may make the same one meanwhile.
 create procedure make_role(p_role name) language plpgsql as $$
@@ -338,3 +328,7 @@ grant update (messaging_readiness, reason, updated_at) on phone_number_readiness
 grant update (day_spend) on sending_counters to ringspace_system;
 grant update (bus_due_at, bus_attempts, bus_sent_at, bus_error), delete on events to ringspace_system;
 grant update (lease, leased_until, claimed_at) on webhook_endpoints to ringspace_system;
+-- Figures are made of these views, and the reconciler fills in what an unrouted message cost.
+grant select on usage_items, idle_phone_numbers to ringspace_tenant, ringspace_system;
+grant select on provisioning_success, phone_number_costs to ringspace_system;
+grant select (price, segments), update (price, segments) on unrouted_messages to ringspace_tenant;

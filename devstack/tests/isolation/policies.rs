@@ -29,10 +29,10 @@ const SHARED: &[(&str, &str)] = &[
     ),
     // whether there is a bus
     ("event_bus", "read is_there"),
-    // whoever stores a message for nobody learns whether it was there, not what it says or who wrote it
+    // whoever stores a message for nobody learns whether it was there and what it cost, not what it says or who wrote it
     (
         "unrouted_messages",
-        "read external_id, id, recipient_phone, reply, reply_withheld",
+        "read external_id, id, price, recipient_phone, reply, reply_withheld, segments",
     ),
     ("unrouted_messages", "write"),
 ];
