@@ -102,6 +102,16 @@ language sql as $$
     where id = p_id and external_id is null and status in ('queued', 'unknown')
 $$;
 
+-- What the carrier takes for a message that nobody got; `false` when there is none.
+-- all workspaces: such a message belongs to none
+create function price_unrouted(p_sid text, p_price numeric, p_segments integer) returns boolean
+language plpgsql as $$
+begin
+    update unrouted_messages u set price = coalesce(p_price, u.price), segments = coalesce(p_segments, u.segments)
+    where u.external_id = p_sid;
+    return found;
+end $$;
+
 -- A page of the carrier's messages beside ours: moves what is behind, fills in prices and segments, and gives the SIDs of
 -- inbound ones that no webhook brought.
 create function reconcile_messages(p_rows jsonb) returns setof text
@@ -123,10 +133,7 @@ begin
                 update conversation_messages set price = (theirs ->> 'price')::numeric, updated_at = now() where id = ours.id;
             end if;
         elsif (theirs ->> 'inbound')::boolean then
-            update unrouted_messages
-            set price = coalesce((theirs ->> 'price')::numeric, price), segments = coalesce((theirs ->> 'segments')::integer, segments)
-            where external_id = theirs ->> 'sid';
-            if not found then
+            if not price_unrouted(theirs ->> 'sid', (theirs ->> 'price')::numeric, (theirs ->> 'segments')::integer) then
                 return next theirs ->> 'sid';
             end if;
         end if;

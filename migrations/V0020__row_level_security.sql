@@ -123,6 +123,7 @@ insert into function_access (name, works_as, callers, why) values
     ('is_held_elsewhere',      'system', '{}', 'whoever holds it, nobody else may buy it'),
     ('hold_number',            'system', '{}', 'the number may have been another''s until now'),
     ('is_on_order',            'system', '{}', 'two orders never choose the same number'),
+    ('price_unrouted',         'system', '{}', 'such a message belongs to none'),
     ('is_consent_known',       'system', '{}', 'what is said to a shared number belongs to none'),
     ('may_confirm',            'system', '{}', 'on a shared number the message may be nobody''s'),
     ('await_sends_under_way',  'system', '{}', 'on a shared number the customer''s word binds everybody'),
@@ -319,7 +320,7 @@ grant insert, select (id, external_id, recipient_phone, reply, reply_withheld) o
 -- Beside reading what belongs to workspaces, all that ringspace_system may do.
 grant select, insert, update on parked_events, reconciler_runs, opt_outs, carrier_charges, phone_number_holds to ringspace_system;
 grant select, insert, update, delete on spare_numbers, blocked_prefixes, event_bus to ringspace_system;
-grant select on unrouted_messages to ringspace_system;
+grant select, update (price, segments) on unrouted_messages to ringspace_system;
 grant insert on opt_out_changes, api_keys, events, event_deliveries to ringspace_system;
 grant update (last_used_at, revoked_at) on api_keys to ringspace_system;
 grant update (checked_at, status, error_message, send_after, released_at, updated_at) on conversation_messages to ringspace_system;

@@ -45,7 +45,7 @@ async fn databases_of_one_server_may_be_migrated_at_once_and_again() {
         "call open_functions(); call secure_schema()",
     ] {
         owner.batch_execute(again).await.unwrap();
-        let definers = "select count(*) from pg_proc p join pg_roles r on r.oid = p.proowner
+        let definers = "select count(distinct p.proname) from pg_proc p join pg_roles r on r.oid = p.proowner
                         where r.rolname in ('ringspace_tenant', 'ringspace_system') and p.prosecdef";
         let listed = number(&owner, "select count(*) from function_access").await;
         assert_eq!(number(&owner, definers).await, listed);

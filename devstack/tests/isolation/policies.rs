@@ -55,6 +55,7 @@ const SWEEPS_WRITE: &[&str] = &[
     "reconciler_runs",
     "sending_counters",
     "spare_numbers",
+    "unrouted_messages",
     "webhook_endpoints",
 ];
 

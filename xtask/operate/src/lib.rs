@@ -1,4 +1,5 @@
-//! What operators do to a running system by hand: `cargo xtask api-key …` and its like. Works on the database of `DATABASE_URL`, through the same
+//! What operators do to a running system by hand: `cargo xtask api-key …` and its like. Works as the owner of the
+//! database (`MIGRATION_DATABASE_URL`, else `DATABASE_URL`), through the same
 //! statements as the functions; a command gives what it prints.
 
 mod api_key;
@@ -17,6 +18,12 @@ use std::time::Duration;
 /// The sentence that its user reads.
 pub async fn run(settings: &Settings, arguments: &[&str]) -> Result<String, String> {
     let (command, rest) = arguments.split_first().ok_or("which command?")?;
+    // these commands are the owner's: no function may call what they call
+    let owners = settings.optional("MIGRATION_DATABASE_URL");
+    let settings = &owners.map_or_else(
+        || settings.clone(),
+        |url| settings.clone().with("DATABASE_URL", url),
+    );
     let store = || Store::from_settings(settings, Duration::from_secs(20)).map_err(|error| error.to_string());
     match *command {
         "api-key" => api_key::run(&store()?, rest).await,
