@@ -14,7 +14,7 @@ const COMMANDS: [(&str, &str); 13] = [
     ),
     (
         "faults [SUITE] [--seed N]",
-        "the fault laboratory in full (docs/RELIABILITY.md): cuts, kills, statuses, carrier, histories, rotation",
+        "the fault laboratory in full (docs/RELIABILITY.md): cuts, kills, statuses, carrier, histories, rotation, queues",
     ),
     (
         "api-key create|list|revoke",

@@ -3,6 +3,7 @@
 //! Every request passes through the event that API Gateway would make of it, every queue message through the SDK's protocol, every
 //! run of the reconciler through its schedule's event: what runs here is what a deployment runs. The functions reach Postgres
 //! through a proxy, so that it can be taken away from them.
+//! `console` has no route yet.
 
 mod database;
 mod error;

@@ -5,4 +5,5 @@ mod idempotency;
 mod limits;
 mod refusals;
 mod sending;
+mod stop;
 mod support;
