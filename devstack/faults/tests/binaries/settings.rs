@@ -19,7 +19,7 @@ const GOOD: [(&str, &str); 10] = [
     ("SIGNALWIRE_PHONE_NUMBER", "+14056940235"),
     (
         "CLERK_WEBHOOK_SECRET",
-        "whsec_cmluZ3NwYWNlLWxvY2FsLWNsZXJrLXNlY3JldA==",
+        "whsec_cmluZ3NwYWNlLWxvY2FsLWNsZXJrLXNlY3JldC0w",
     ),
     (
         "PROVISIONING_QUEUE_URL",
