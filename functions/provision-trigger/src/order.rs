@@ -132,7 +132,7 @@ async fn give_up(parts: &Parts, order: &Order, reason: &str) -> Result<Progress,
         .store
         .save_order(order, "needs_attention", Some(reason), None, false)
         .await?;
-    tracing::error!(workspace.id = %order.workspace_id, order.id = %order.id, reason, "Failed to provision phone number");
+    tracing::error!(workspace.id = %order.workspace_id, order.id = %order.id, reason = common::telemetry::masked(reason), "Failed to provision phone number");
     Ok(Progress::NeedsAttention)
 }
 
@@ -207,7 +207,7 @@ async fn take_spare(parts: &Parts, order: &Order, prefix: &str) -> Result<Option
             let is_gone = error == Carrier::NotFound;
             parts
                 .store
-                .refuse_spare(&number, &error.to_string(), is_gone)
+                .refuse_spare(&number, &error.told(), is_gone)
                 .await?;
             Ok(None)
         }
@@ -366,7 +366,7 @@ async fn finish(parts: &Parts, order: &Order, row: Uuid, number: &str) -> Result
                     .await?;
             }
             Err(error) => {
-                let reason = format!("the number could not be put into the messaging campaign yet: {error}");
+                let reason = format!("the number could not be put into the messaging campaign yet: {}", error.told());
                 tracing::warn!(order.id = %order.id, %error, "Campaign assignment not accepted");
                 parts
                     .store
@@ -386,12 +386,12 @@ fn later(error: &Carrier, what: &str) -> Stop {
     match error {
         Carrier::Unauthorized { .. } => Stop::Credentials,
         Carrier::RateLimited { retry_after_seconds } => Stop::Later {
-            reason: format!("{what}: {error}"),
+            reason: format!("{what}: {}", error.told()),
             seconds: retry_after_seconds.map(|seconds| seconds.clamp(1, 3600)),
             forget_number: false,
         },
         _ => Stop::Later {
-            reason: format!("{what}: {error}"),
+            reason: format!("{what}: {}", error.told()),
             seconds: None,
             forget_number: false,
         },

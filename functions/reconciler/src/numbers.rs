@@ -124,7 +124,7 @@ async fn orphan(parts: &Parts, run: &mut Run, finding: &NumberFinding) -> Result
         Err(error @ Carrier::Refused { .. }) => {
             parts
                 .store()
-                .keep_spare(&finding.phone_number, &error.to_string())
+                .keep_spare(&finding.phone_number, &error.told())
                 .await?;
             run.count("spares_kept", 1);
         }
