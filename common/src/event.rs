@@ -119,8 +119,8 @@ impl Event {
             }
             _ => value,
         };
-        let event: Self =
-            serde_json::from_value(value).map_err(|error| Poison(format!("no such event: {}", without_values(&error))))?;
+        let event: Self = serde_json::from_value(value)
+            .map_err(|error| Poison(format!("no such event: {}", without_values(&error))))?;
         event.check()?;
         Ok(event.storable())
     }

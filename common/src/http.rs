@@ -1,7 +1,7 @@
 //! The edge of an HTTP function: API Gateway HTTP API events (payload 2.0) in, answers out.
 
-use futures_util::FutureExt;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use futures_util::FutureExt;
 use lambda_http::http::header::{CONTENT_TYPE, HOST, SET_COOKIE, WWW_AUTHENTICATE};
 use lambda_http::http::{HeaderMap, StatusCode};
 use lambda_http::request::LambdaRequest;

@@ -18,7 +18,8 @@ pub enum Error {
         retry_after_seconds: Option<u32>,
     },
     /// The carrier said no. Nothing happened.
-    #[error("SignalWire refused: {code} ({status})")] // its words quote numbers and texts; see `Error::told`
+    #[error("SignalWire refused: {code} ({status})")]
+    // its words quote numbers and texts; see `Error::told`
     Refused {
         /// The HTTP status.
         status: u16,
@@ -39,7 +40,11 @@ impl Error {
     /// The same with the carrier's own words: for a row or an answer, never for a log, since they quote what was asked.
     pub fn told(&self) -> String {
         match self {
-            Self::Refused { status, code, message } => format!("SignalWire refused: {code} {message} ({status})"),
+            Self::Refused {
+                status,
+                code,
+                message,
+            } => format!("SignalWire refused: {code} {message} ({status})"),
             other => other.to_string(),
         }
     }

@@ -15,6 +15,7 @@ mod outbound;
 mod provisioning;
 mod reconcile;
 mod reports;
+mod retention;
 
 pub use calls::{CallRoute, CallScript, DialOutcome};
 pub use connect::{DatabaseUrl, Tls};
@@ -26,6 +27,7 @@ pub use limits::{BlockedPrefix, RefusalCount};
 pub use outbound::{Begin, Finish, Held, NewMessage};
 pub use provisioning::{Chosen, Configured, Order, ReleaseJob, WorkspaceChange};
 pub use reconcile::{Adoption, NumberFinding, OpenMessage};
+pub use retention::Redaction;
 
 use crate::config::{ConfigError, Settings};
 use deadpool_postgres::Pool;
@@ -187,6 +189,9 @@ pub const STATEMENTS: &[&str] = &[
     provisioning::RECORD_CAMPAIGN_ORDER,
     provisioning::RECORD_READINESS,
     provisioning::PARK_EVENT,
+    retention::SET_RETENTION,
+    retention::CLAIM_REDACTIONS,
+    retention::FINISH_REDACTION,
     reconcile::CLAIM_OPEN_MESSAGES,
     reconcile::SETTLE_UNKNOWN,
     reconcile::SETTLE_NEVER_SENT,

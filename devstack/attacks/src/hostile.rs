@@ -87,12 +87,24 @@ pub fn documents() -> Vec<(&'static str, Vec<u8>)> {
         ("5,000 objects", "{\"data\":".repeat(5000)),
         ("5,000 members", many(5000)),
         ("100,000 members", many(100_000)),
-        ("a lone surrogate", "{\"type\":\"\\ud800\",\"body\":\"\\udc00\"}".to_owned()),
-        ("an escaped NUL", "{\"type\":\"\\u0000\",\"id\":\"\\u0000\"}".to_owned()),
+        (
+            "a lone surrogate",
+            "{\"type\":\"\\ud800\",\"body\":\"\\udc00\"}".to_owned(),
+        ),
+        (
+            "an escaped NUL",
+            "{\"type\":\"\\u0000\",\"id\":\"\\u0000\"}".to_owned(),
+        ),
         ("a byte order mark", "\u{feff}{}".to_owned()),
         ("the same member twice", "{\"type\":1,\"type\":2}".to_owned()),
-        ("64 kB and a byte", format!("{{\"body\":\"{}\"}}", "a".repeat(64 * 1024))),
-        ("a megabyte", format!("{{\"body\":\"{}\"}}", "a".repeat(1024 * 1024))),
+        (
+            "64 kB and a byte",
+            format!("{{\"body\":\"{}\"}}", "a".repeat(64 * 1024)),
+        ),
+        (
+            "a megabyte",
+            format!("{{\"body\":\"{}\"}}", "a".repeat(1024 * 1024)),
+        ),
     ]
     .into_iter()
     .map(|(name, text)| (name, text.into_bytes()))

@@ -57,9 +57,18 @@ pub fn signature(data: &[u8]) {
     };
     let keys: Vec<SigningKey> = SigningKey::new("PSK_8c1f4e2d9b7a").into_iter().collect();
     for claim in [
-        Claim { sha1: Some(claimed), sha256: None },
-        Claim { sha1: None, sha256: Some(claimed) },
-        Claim { sha1: Some(claimed), sha256: Some(claimed) },
+        Claim {
+            sha1: Some(claimed),
+            sha256: None,
+        },
+        Claim {
+            sha1: None,
+            sha256: Some(claimed),
+        },
+        Claim {
+            sha1: Some(claimed),
+            sha256: Some(claimed),
+        },
     ] {
         assert!(!verify(&keys, url, Scheme::Form(&form), claim));
         assert!(!verify(&keys, url, Scheme::Json(body), claim));
@@ -117,11 +126,17 @@ pub fn number(data: &[u8]) {
     if let Ok(number) = text.parse::<PhoneNumber>() {
         let plain = number.as_str();
         assert!(plain.len() <= 16, "E.164 has fifteen digits at most");
-        assert_eq!(plain.parse::<PhoneNumber>().as_ref().map(PhoneNumber::as_str), Ok(plain));
+        assert_eq!(
+            plain.parse::<PhoneNumber>().as_ref().map(PhoneNumber::as_str),
+            Ok(plain)
+        );
         if let Ok(countries) = "US,CA".parse::<AllowedCountries>() {
             let _ = countries.check(&number);
         }
         let masked = number.masked();
-        assert!(plain.len() < 8 || !masked.contains(&plain[1..]), "a masked number does not tell the number");
+        assert!(
+            plain.len() < 8 || !masked.contains(&plain[1..]),
+            "a masked number does not tell the number"
+        );
     }
 }

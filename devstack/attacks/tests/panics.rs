@@ -24,6 +24,9 @@ async fn a_panic_costs_one_answer() {
     function.wait().await;
     let logs = function.logs();
     assert_eq!(logs.matches("\"Panic\"").count(), 3, "{logs}");
-    assert!(logs.contains("panicking-function.rs:"), "where it was is told: {logs}");
+    assert!(
+        logs.contains("panicking-function.rs:"),
+        "where it was is told: {logs}"
+    );
     assert!(!logs.contains("canary") && !logs.contains("4155550199"), "{logs}");
 }

@@ -9,7 +9,9 @@ use proptest::test_runner::{Config, TestRunner};
 use std::path::Path;
 
 fn corpus(name: &str) -> Vec<Vec<u8>> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds").join(name);
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../fuzz/seeds")
+        .join(name);
     let mut files: Vec<_> = std::fs::read_dir(&directory)
         .unwrap_or_else(|error| panic!("{}: {error}", directory.display()))
         .map(|entry| std::fs::read(entry.unwrap().path()).unwrap())
@@ -22,29 +24,36 @@ fn corpus(name: &str) -> Vec<Vec<u8>> {
 
 fn mutated(corpus: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
     let pieces = corpus.clone();
-    let change = (any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u8>(), 0..6_u8);
-    (prop::sample::select(corpus), prop::collection::vec(change, 0..8)).prop_map(move |(mut bytes, changes)| {
-        bytes.truncate(4096);
-        for (at, other, byte, kind) in changes {
-            if bytes.is_empty() {
-                bytes.push(byte);
-            }
-            let place = at.index(bytes.len());
-            match kind {
-                0 => bytes[place] = byte,
-                1 => bytes.insert(place, byte),
-                2 => drop(bytes.remove(place)),
-                3 => bytes.truncate(place),
-                4 => bytes[place] ^= 1 << (byte % 8),
-                _ => {
-                    let piece = &pieces[other.index(pieces.len())];
-                    let piece = piece[..piece.len().min(200)].to_vec();
-                    bytes.splice(place..place, piece);
+    let change = (
+        any::<prop::sample::Index>(),
+        any::<prop::sample::Index>(),
+        any::<u8>(),
+        0..6_u8,
+    );
+    (prop::sample::select(corpus), prop::collection::vec(change, 0..8)).prop_map(
+        move |(mut bytes, changes)| {
+            bytes.truncate(4096);
+            for (at, other, byte, kind) in changes {
+                if bytes.is_empty() {
+                    bytes.push(byte);
+                }
+                let place = at.index(bytes.len());
+                match kind {
+                    0 => bytes[place] = byte,
+                    1 => bytes.insert(place, byte),
+                    2 => drop(bytes.remove(place)),
+                    3 => bytes.truncate(place),
+                    4 => bytes[place] ^= 1 << (byte % 8),
+                    _ => {
+                        let piece = &pieces[other.index(pieces.len())];
+                        let piece = piece[..piece.len().min(200)].to_vec();
+                        bytes.splice(place..place, piece);
+                    }
                 }
             }
-        }
-        bytes
-    })
+            bytes
+        },
+    )
 }
 
 #[test]

@@ -45,9 +45,12 @@ fn describe(error: &tokio_postgres::Error) -> String {
         |db| {
             let on = [db.table(), db.column(), db.constraint()].into_iter().flatten();
             // only what concerns statements and names (class 42, P0) is free of rows
-            let is_about_names = ["42", "P0"].iter().any(|class| db.code().code().starts_with(class));
+            let is_about_names = ["42", "P0"]
+                .iter()
+                .any(|class| db.code().code().starts_with(class));
             let words = if is_about_names { db.message() } else { "" };
-            let parts = std::iter::once(db.code().code()).chain([words].into_iter().filter(|words| !words.is_empty()));
+            let parts = std::iter::once(db.code().code())
+                .chain([words].into_iter().filter(|words| !words.is_empty()));
             parts.chain(on).collect::<Vec<_>>().join(" ")
         },
     )

@@ -205,10 +205,7 @@ async fn take_spare(parts: &Parts, order: &Order, prefix: &str) -> Result<Option
         Err(error @ (Carrier::NotFound | Carrier::Refused { .. })) => {
             tracing::warn!(order.id = %order.id, %error, "Spare number cannot be taken");
             let is_gone = error == Carrier::NotFound;
-            parts
-                .store
-                .refuse_spare(&number, &error.told(), is_gone)
-                .await?;
+            parts.store.refuse_spare(&number, &error.told(), is_gone).await?;
             Ok(None)
         }
         Ok(_) => Err(Stop::Later {
@@ -366,7 +363,10 @@ async fn finish(parts: &Parts, order: &Order, row: Uuid, number: &str) -> Result
                     .await?;
             }
             Err(error) => {
-                let reason = format!("the number could not be put into the messaging campaign yet: {}", error.told());
+                let reason = format!(
+                    "the number could not be put into the messaging campaign yet: {}",
+                    error.told()
+                );
                 tracing::warn!(order.id = %order.id, %error, "Campaign assignment not accepted");
                 parts
                     .store

@@ -1,7 +1,7 @@
 //! The story of one run.
 
 use crate::run::{RUN_MAX, Run};
-use crate::{campaign, held, messages, numbers};
+use crate::{campaign, held, messages, numbers, retention};
 use common::config::{ConfigError, Live, Settings, SharedNumbers, StartError};
 use common::store::{self, Store};
 use provision_trigger::order::{self, Progress};
@@ -53,10 +53,11 @@ const WORK: [(Part, u32); 6] = [
 ];
 
 /// What only a full run does.
-const NIGHTLY: [(Part, u32); 2] = [
-    (Part::Numbers, 100),
+const NIGHTLY: [(Part, u32); 3] = [
+    (Part::Numbers, 95),
     // what the comparison found may have given orders their number
-    (Part::Orders, 100),
+    (Part::Orders, 97),
+    (Part::Retention, 100),
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +69,7 @@ enum Part {
     Messages,
     Campaign,
     Numbers,
+    Retention,
 }
 
 /// What a run covers.
@@ -186,6 +188,7 @@ impl App {
                 Part::Messages => messages::compare(parts, run).await,
                 Part::Campaign => campaign::poll(parts, run, schedule != Schedule::FiveMinutes).await,
                 Part::Numbers => numbers::compare(parts, run).await,
+                Part::Retention => retention::redact(parts, run).await,
             }
             if !run.take_refused() {
                 return;
@@ -258,6 +261,7 @@ impl Part {
             Self::Messages => "comparison",
             Self::Campaign => "campaign",
             Self::Numbers => "numbers",
+            Self::Retention => "retention",
         }
     }
 }

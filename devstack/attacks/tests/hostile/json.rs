@@ -37,17 +37,39 @@ async fn sends_with_anything_in_any_field() {
         ];
         http_event("POST", SEND, "", &headers, body)
     };
-    let friendly = json!({ "channel": "sms", "to": "+14155551234", "body": "Hi", "workspaceId": lab.workspace });
-    let fields = ["channel", "to", "body", "workspaceId", "mediaUrls", "from", "connect", "quietHours", "other", "\0"];
+    let friendly =
+        json!({ "channel": "sms", "to": "+14155551234", "body": "Hi", "workspaceId": lab.workspace });
+    let fields = [
+        "channel",
+        "to",
+        "body",
+        "workspaceId",
+        "mediaUrls",
+        "from",
+        "connect",
+        "quietHours",
+        "other",
+        "\0",
+    ];
     let mut number = 0;
     for field in fields {
         for (what, value) in hostile::members() {
             number += 1;
             let body = replaced(&friendly, &[field], &value);
-            siege.attack(event(&bearer, &format!("key-{number}"), &body), &format!("{field}: {what}")).await;
+            siege
+                .attack(
+                    event(&bearer, &format!("key-{number}"), &body),
+                    &format!("{field}: {what}"),
+                )
+                .await;
             let value = json!([value]);
             let body = replaced(&friendly, &[field], &value);
-            siege.attack(event(&bearer, &format!("list-{number}"), &body), &format!("[{field}]: {what}")).await;
+            siege
+                .attack(
+                    event(&bearer, &format!("list-{number}"), &body),
+                    &format!("[{field}]: {what}"),
+                )
+                .await;
         }
     }
     for (what, body) in hostile::documents() {
@@ -60,12 +82,31 @@ async fn sends_with_anything_in_any_field() {
         let Ok(text) = String::from_utf8(value) else {
             continue;
         };
-        siege.attack(event(&text, "k", body.as_bytes()), &format!("authorization: {what}")).await;
-        siege.attack(event(&format!("Bearer {text}"), "k", body.as_bytes()), &format!("bearer: {what}")).await;
-        siege.attack(event(&format!("Bearer a.{text}.c"), "k", body.as_bytes()), &format!("token: {what}")).await;
-        siege.attack(event(&bearer, &text, body.as_bytes()), &format!("key: {what}")).await;
+        siege
+            .attack(
+                event(&text, "k", body.as_bytes()),
+                &format!("authorization: {what}"),
+            )
+            .await;
+        siege
+            .attack(
+                event(&format!("Bearer {text}"), "k", body.as_bytes()),
+                &format!("bearer: {what}"),
+            )
+            .await;
+        siege
+            .attack(
+                event(&format!("Bearer a.{text}.c"), "k", body.as_bytes()),
+                &format!("token: {what}"),
+            )
+            .await;
+        siege
+            .attack(event(&bearer, &text, body.as_bytes()), &format!("key: {what}"))
+            .await;
     }
-    let answer = siege.attack(event(&bearer, "friendly", body.as_bytes()), "a friendly request").await;
+    let answer = siege
+        .attack(event(&bearer, "friendly", body.as_bytes()), "a friendly request")
+        .await;
     assert!([201, 429].contains(&answer.status), "{}", answer.body);
     siege.lift(700);
 }
@@ -73,14 +114,20 @@ async fn sends_with_anything_in_any_field() {
 #[tokio::test]
 async fn clerk_events_with_anything_in_any_field() {
     let mut lab = Lab::open(programs()).await.unwrap();
-    let queue = lab.aws.create_queue(&format!("hostile-{}", uuid::Uuid::new_v4().simple())).await.unwrap();
+    let queue = lab
+        .aws
+        .create_queue(&format!("hostile-{}", uuid::Uuid::new_v4().simple()))
+        .await
+        .unwrap();
     lab.fixture.set("PROVISIONING_QUEUE_URL", &queue);
     let mut siege = Siege::lay(&lab, "clerk-webhook").await;
     let signer = Webhook::new(CLERK_SECRET).unwrap();
     let event = |id: &str, body: &[u8]| {
         let now = jiff::Timestamp::now().as_second();
         // the signer takes text only; a body that is none has a bad signature
-        let signature = signer.sign(id, now, String::from_utf8_lossy(body).as_bytes()).unwrap();
+        let signature = signer
+            .sign(id, now, String::from_utf8_lossy(body).as_bytes())
+            .unwrap();
         let now = now.to_string();
         let headers = [
             ("content-type", "application/json"),
@@ -108,7 +155,12 @@ async fn clerk_events_with_anything_in_any_field() {
         for (what, value) in hostile::members() {
             number += 1;
             let body = replaced(&friendly, path, &value);
-            siege.attack(event(&format!("msg_{number}"), &body), &format!("{}: {what}", path.join("."))).await;
+            siege
+                .attack(
+                    event(&format!("msg_{number}"), &body),
+                    &format!("{}: {what}", path.join(".")),
+                )
+                .await;
         }
     }
     for (what, body) in hostile::documents() {
@@ -118,7 +170,11 @@ async fn clerk_events_with_anything_in_any_field() {
         }
         let unsigned = http_event("POST", CLERK, "", &[("content-type", "application/json")], &body);
         let answer = siege.attack(unsigned, &format!("unsigned {what}")).await;
-        assert_eq!(answer.status, if body.len() > 64 * 1024 { 413 } else { 401 }, "{what}");
+        assert_eq!(
+            answer.status,
+            if body.len() > 64 * 1024 { 413 } else { 401 },
+            "{what}"
+        );
     }
     let body = friendly.to_string();
     for (what, value) in hostile::values() {
@@ -134,7 +190,9 @@ async fn clerk_events_with_anything_in_any_field() {
             }
         }
     }
-    let answer = siege.attack(event("msg_friendly", body.as_bytes()), "a friendly request").await;
+    let answer = siege
+        .attack(event("msg_friendly", body.as_bytes()), "a friendly request")
+        .await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     siege.lift(250);
 }

@@ -73,9 +73,20 @@ impl<'a> Siege<'a> {
 
     /// The end: the same process lives, and has not panicked.
     fn lift(self, at_least: usize) {
-        assert!(self.asked >= at_least, "{}: only {} attacks", self.name, self.asked);
+        assert!(
+            self.asked >= at_least,
+            "{}: only {} attacks",
+            self.name,
+            self.asked
+        );
         let logs = self.function.logs();
-        assert_eq!(self.function.exit_status(), None, "{}: {}", self.name, last(&logs));
+        assert_eq!(
+            self.function.exit_status(),
+            None,
+            "{}: {}",
+            self.name,
+            last(&logs)
+        );
         for word in ["\"Panic\"", "panicked"] {
             assert!(!logs.contains(word), "{}: {}", self.name, last(&logs));
         }

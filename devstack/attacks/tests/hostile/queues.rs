@@ -9,16 +9,29 @@ use uuid::Uuid;
 
 async fn besiege(function: &Function, records: Vec<(String, String)>) {
     for batch in records.chunks(10) {
-        let ids: Vec<String> = (0..batch.len()).map(|at| format!("r{at}-{}", Uuid::new_v4())).collect();
-        let messages: Vec<(&str, &str)> =
-            ids.iter().zip(batch).map(|(id, (_, body))| (id.as_str(), body.as_str())).collect();
+        let ids: Vec<String> = (0..batch.len())
+            .map(|at| format!("r{at}-{}", Uuid::new_v4()))
+            .collect();
+        let messages: Vec<(&str, &str)> = ids
+            .iter()
+            .zip(batch)
+            .map(|(id, (_, body))| (id.as_str(), body.as_str()))
+            .collect();
         let failed = invoke_batch(function, sqs_event(&messages)).await.unwrap();
-        let kept: Vec<&str> = ids.iter().zip(batch).filter(|(id, _)| failed.contains(id)).map(|(_, (what, _))| what.as_str()).collect();
+        let kept: Vec<&str> = ids
+            .iter()
+            .zip(batch)
+            .filter(|(id, _)| failed.contains(id))
+            .map(|(_, (what, _))| what.as_str())
+            .collect();
         assert!(kept.is_empty(), "these come again and again: {kept:?}");
     }
     assert_eq!(function.exit_status(), None);
     let logs = function.logs();
-    assert!(!logs.contains("\"Panic\"") && !logs.contains("panicked"), "{logs}");
+    assert!(
+        !logs.contains("\"Panic\"") && !logs.contains("panicked"),
+        "{logs}"
+    );
 }
 
 /// A document with each member, at each path, replaced by each hostile value.
@@ -71,8 +84,15 @@ async fn provisioning_events_with_anything_in_any_field() {
         ],
     );
     besiege(&function, records).await;
-    assert!(lab.fixture.simulator.numbers().iter().all(|number| number.phone_number == faults::lab::NUMBER
-        || number.phone_number == devstack::fixture::PLATFORM_NUMBER), "nothing was bought");
+    assert!(
+        lab.fixture
+            .simulator
+            .numbers()
+            .iter()
+            .all(|number| number.phone_number == faults::lab::NUMBER
+                || number.phone_number == devstack::fixture::PLATFORM_NUMBER),
+        "nothing was bought"
+    );
 }
 
 #[tokio::test]
@@ -81,12 +101,36 @@ async fn spooled_webhooks_with_anything_in_any_field() {
     let function = lab.start("spool-replay", Way::Direct).await.unwrap();
     let spooled = json!({ "path": faults::lab::SMS, "query": "", "contentType": "application/x-www-form-urlencoded",
         "body": "TWVzc2FnZVNpZD1TTTE=", "receivedAt": "2026-01-01T00:00:00Z" });
-    let mut records = matrix(&spooled, &[&["path"], &["query"], &["contentType"], &["body"], &["receivedAt"]]);
+    let mut records = matrix(
+        &spooled,
+        &[
+            &["path"],
+            &["query"],
+            &["contentType"],
+            &["body"],
+            &["receivedAt"],
+        ],
+    );
     // what the gate let in, every value in every field of it, comes by the spool too
     for path in [faults::lab::SMS, faults::lab::VOICE, faults::lab::STATUS] {
-        for field in ["MessageSid", "CallSid", "From", "To", "Body", "MessageStatus", "CallStatus", "MediaUrl0"] {
+        for field in [
+            "MessageSid",
+            "CallSid",
+            "From",
+            "To",
+            "Body",
+            "MessageStatus",
+            "CallStatus",
+            "MediaUrl0",
+        ] {
             for (what, value) in hostile::values() {
-                let friendly = [("MessageSid", "SM77"), ("CallSid", "CA77"), ("From", "+14155551234"), ("To", faults::lab::NUMBER), ("NumMedia", "1")];
+                let friendly = [
+                    ("MessageSid", "SM77"),
+                    ("CallSid", "CA77"),
+                    ("From", "+14155551234"),
+                    ("To", faults::lab::NUMBER),
+                    ("NumMedia", "1"),
+                ];
                 let body = attacks::sign::form(&crate::with(&friendly, field, &value));
                 let record = json!({ "path": path, "query": "", "contentType": "application/x-www-form-urlencoded",
                     "body": base64(&body), "receivedAt": "2026-01-01T00:00:00Z" });
