@@ -103,10 +103,13 @@ fn environment(lab: &Lab<'_>, changes: &[(&str, &str)]) -> Vec<(String, String)>
     pairs
 }
 
-fn programs() -> Programs {
-    Programs::find(false)
-        .or_else(|_| Programs::build(false))
-        .expect("the functions can be built")
+fn programs() -> &'static Programs {
+    static PROGRAMS: std::sync::OnceLock<Programs> = std::sync::OnceLock::new();
+    PROGRAMS.get_or_init(|| {
+        Programs::find(false)
+            .or_else(|_| Programs::build(false))
+            .expect("the functions can be built")
+    })
 }
 
 fn inbound(lab: &Lab<'_>, path: &str, from: &str, to: &str, body: &str) -> Value {
@@ -121,7 +124,7 @@ fn inbound(lab: &Lab<'_>, path: &str, from: &str, to: &str, body: &str) -> Value
 #[tokio::test]
 async fn the_webhooks_keep_everything_to_themselves() {
     let programs = programs();
-    let lab = Lab::open(&programs).await.unwrap();
+    let lab = Lab::open(programs).await.unwrap();
     let canaries = Canaries::of(&lab.environment(Way::Direct));
     for name in [
         "sms-webhook",
@@ -179,6 +182,7 @@ async fn the_webhooks_keep_everything_to_themselves() {
         ];
         for is_down in [false, true] {
             lab.database.refuse(is_down).await.unwrap();
+            lab.database.reset_all();
             lab.aws_proxy.refuse(is_down).await.unwrap();
             for event in &events {
                 witness.http(event.clone()).await;
@@ -222,7 +226,7 @@ async fn the_webhooks_keep_everything_to_themselves() {
 #[tokio::test]
 async fn sends_keep_everything_to_themselves() {
     let programs = programs();
-    let lab = Lab::open(&programs).await.unwrap();
+    let lab = Lab::open(programs).await.unwrap();
     let token = lab
         .fixture
         .issuer
@@ -294,6 +298,7 @@ async fn sends_keep_everything_to_themselves() {
         witness.http(event(authorization, send("sms", CUSTOMER))).await;
     }
     lab.database.refuse(true).await.unwrap();
+    lab.database.reset_all();
     assert_eq!(witness.http(event(&bearer, send("sms", CUSTOMER))).await, 503);
     lab.database.refuse(false).await.unwrap();
     assert!(
@@ -318,7 +323,7 @@ async fn sends_keep_everything_to_themselves() {
 #[tokio::test]
 async fn queues_schedules_and_migrations_keep_everything_to_themselves() {
     let programs = programs();
-    let lab = Lab::open(&programs).await.unwrap();
+    let lab = Lab::open(programs).await.unwrap();
     let canaries = Canaries::of(&lab.environment(Way::Direct));
     let event = |kind: &str, tier: &str| {
         json!({ "id": uuid::Uuid::new_v4().to_string(), "type": kind, "areaCode": "405", "friendlyName": BODY,
@@ -353,6 +358,7 @@ async fn queues_schedules_and_migrations_keep_everything_to_themselves() {
         let witness = Witness::call(&lab, &canaries, name, &[]).await;
         for is_down in [false, true] {
             lab.database.refuse(is_down).await.unwrap();
+            lab.database.reset_all();
             let friendly = if name == "spool-replay" {
                 spooled.clone()
             } else {
@@ -413,6 +419,7 @@ async fn queues_schedules_and_migrations_keep_everything_to_themselves() {
     }
     lab.fixture.simulator.clear_faults();
     lab.database.refuse(true).await.unwrap();
+    lab.database.reset_all();
     let _ = witness.function.invoke(json!({ BODY: CUSTOMER })).await;
     lab.database.refuse(false).await.unwrap();
     witness.dismiss().await;
@@ -436,6 +443,7 @@ async fn queues_schedules_and_migrations_keep_everything_to_themselves() {
         .await
         .unwrap();
     lab.database.refuse(true).await.unwrap();
+    lab.database.reset_all();
     let _ = witness.function.invoke(json!({})).await;
     lab.database.refuse(false).await.unwrap();
     witness.dismiss().await;
@@ -444,7 +452,7 @@ async fn queues_schedules_and_migrations_keep_everything_to_themselves() {
 #[tokio::test]
 async fn clerk_and_settings_keep_everything_to_themselves() {
     let programs = programs();
-    let lab = Lab::open(&programs).await.unwrap();
+    let lab = Lab::open(programs).await.unwrap();
     let canaries = Canaries::of(&lab.environment(Way::Direct));
     let witness = Witness::call(&lab, &canaries, "clerk-webhook", &[]).await;
     for event in [

@@ -100,7 +100,8 @@ pub async fn run(parts: &Parts, id: Uuid, last_credentials: bool) -> Result<Prog
                 .save_order(&order, "retrying", Some(&reason), Some(wait), forget_number)
                 .await?;
             tracing::warn!(
-                workspace.id = %order.workspace_id, order.id = %order.id, reason, again_in_seconds = wait,
+                workspace.id = %order.workspace_id, order.id = %order.id, reason = common::telemetry::masked(&reason),
+                again_in_seconds = wait,
                 "Failed to provision phone number"
             );
             Ok(Progress::Retrying)
