@@ -113,7 +113,7 @@ create table tier_limits (
     max_price_per_minute  numeric(8, 4) not null default 0.0500 check (max_price_per_minute > 0),
     auto_replies          integer not null default 60 check (auto_replies >= 0),
     auto_reply_minutes    integer not null default 1440 check (auto_reply_minutes > 0),
-    loop_messages         integer not null default 100 check (loop_messages > 0),
+    loop_messages         integer not null default 200 check (loop_messages > 0),
     loop_minutes          integer not null default 60 check (loop_minutes > 0),
     quiet_from            time,
     quiet_until           time,
@@ -130,8 +130,8 @@ comment on column tier_limits.time_zone is 'for numbers whose own zone is not kn
 insert into tier_limits (subscription_tier, messages_per_second, messages_per_minute, messages_per_day,
                          calls_per_minute, calls_per_day, spend_cents_per_day) values
     ('starter', 100, 1000, 5000, 60, 500, 5000),
-    ('professional', 200, 3000, 20000, 120, 2000, 25000),
-    ('enterprise', 500, 10000, 100000, 300, 10000, 100000);
+    ('professional', 500, 6000, 20000, 120, 2000, 25000),
+    ('enterprise', 1000, 20000, 100000, 300, 10000, 100000);
 
 create table workspace_limits (
     workspace_id          uuid primary key references workspaces (id),

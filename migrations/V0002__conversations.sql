@@ -119,7 +119,10 @@ create table unrouted_messages (
     attachments     jsonb not null default '[]',
     reply           text,
     reply_withheld  boolean not null default false,
+    segments        integer,
+    price           numeric(12, 5),
     received_at     timestamptz not null default now(),
     unique (external_id, recipient_phone)
 );
+comment on column unrouted_messages.price is 'the carrier charges it all the same; the platform''s to bear';
 create index unrouted_messages_received on unrouted_messages (received_at);

@@ -27,7 +27,7 @@ create table opt_out_changes (
 comment on table opt_out_changes is 'append-only: what was said is never unsaid';
 comment on column opt_out_changes.actor is 'customer, carrier, or who changed it by hand';
 comment on column opt_out_changes.reason is 'why it was changed by hand';
-alter table opt_out_changes add check (actor in ('customer', 'carrier') or reason <> '');
+alter table opt_out_changes add check (actor in ('customer', 'carrier') or coalesce(reason, '') <> '');
 create index opt_out_changes_sender on opt_out_changes (business_phone, customer_phone, changed_at);
 
 create function is_opted_out(workspace uuid, business text, customer text) returns boolean
@@ -78,7 +78,8 @@ end $$;
 create function await_sends_under_way(p_business text, p_customer text) returns void
 language plpgsql as $$
 declare
-    patience_ends timestamptz := clock_timestamp() + interval '800 milliseconds';
+    patience_ends timestamptz := clock_timestamp()
+        + coalesce(nullif(current_setting('ringspace.stop_patience', true), ''), '800 ms')::interval;
 begin
     while clock_timestamp() < patience_ends and exists (
         select 1 from conversation_messages m join conversations c on c.id = m.conversation_id

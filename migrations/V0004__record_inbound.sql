@@ -101,8 +101,8 @@ begin
     if workspace_id is null then
         outcome := 'unrouted';
         insert into unrouted_messages (id, external_id, channel, sender_phone, recipient_phone, body, attachments, reply,
-                                       reply_withheld, received_at)
-        values (p_id, p_sid, p_channel, p_customer, p_business, p_body, p_attachments, reply, withheld, p_at)
+                                       reply_withheld, segments, received_at)
+        values (p_id, p_sid, p_channel, p_customer, p_business, p_body, p_attachments, reply, withheld, p_segments, p_at)
         on conflict (external_id, recipient_phone) do nothing
         returning id into message_id;
         if message_id is null then

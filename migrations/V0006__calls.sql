@@ -54,7 +54,7 @@ begin
             refused := array['sending_disabled'];
             forward_to := '{}';
         else
-            select array_agg('destination_blocked') into refused from unnest(forward_to) t where blocked_because(t) is not null;
+            select array_agg('destination_blocked'::text) into refused from unnest(forward_to) t where blocked_because(t) is not null;
             forward_to := array(select t from unnest(forward_to) t where blocked_because(t) is null);
         end if;
         if refused is not null and outcome = 'recorded' then

@@ -163,8 +163,10 @@ begin
         end if;
     end if;
 
-    send_at := quiet_until(
-        allowed.quiet_from, allowed.quiet_until, phone_zones_of(p_to, allowed.time_zone), p_at);
+    if allowed.quiet_from is not null then
+        send_at := quiet_until(
+            allowed.quiet_from, allowed.quiet_until, phone_zones_of(p_to, allowed.time_zone), p_at);
+    end if;
     if send_at is not null and p_quiet is distinct from 'hold' then
         outcome := 'quiet_hours';
         exit decision;

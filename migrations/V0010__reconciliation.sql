@@ -44,7 +44,8 @@ create table spare_numbers (
 );
 comment on column spare_numbers.leased_until is 'until then it may be on its way back to the carrier, and no order takes it';
 
--- Takes some messages and calls without an end to look at. The older a row is, the rarer it is asked about; what has been sent
+-- Takes some messages and calls without an end to look at. The older a row is, the rarer it is asked about, but for calls that go on
+-- and sends of which nothing is known, which nothing else would tell of; what has been sent
 -- for a day has no receipt (FACTS 4: MMS never has), and after five days nothing more is heard of anything.
 create function claim_open_messages(p_limit integer)
 returns table (id uuid, workspace_id uuid, external_id text, channel text, direction text, status text, sender_phone text,
@@ -58,7 +59,8 @@ language sql as $$
           and o.created_at > now() - interval '5 days'
           and o.send_after is null -- held: its time comes
           and (o.status <> 'sent' or o.created_at > now() - interval '1 day')
-          and (o.checked_at is null or o.checked_at < now() - least((now() - o.created_at) / 4, interval '6 hours'))
+          and (o.checked_at is null or o.checked_at < now() - least((now() - o.created_at) / 4,
+              case when o.status in ('sending', 'sent') then interval '6 hours' else interval '10 minutes' end))
         order by o.checked_at nulls first, o.created_at
         limit p_limit
         for update skip locked)
@@ -115,9 +117,13 @@ begin
             elsif ours.direction = 'inbound' and ours.price is null and theirs ->> 'price' is not null then
                 update conversation_messages set price = (theirs ->> 'price')::numeric, updated_at = now() where id = ours.id;
             end if;
-        elsif (theirs ->> 'inbound')::boolean
-              and not exists (select 1 from unrouted_messages where external_id = theirs ->> 'sid') then
-            return next theirs ->> 'sid';
+        elsif (theirs ->> 'inbound')::boolean then
+            update unrouted_messages
+            set price = coalesce((theirs ->> 'price')::numeric, price), segments = coalesce((theirs ->> 'segments')::integer, segments)
+            where external_id = theirs ->> 'sid';
+            if not found then
+                return next theirs ->> 'sid';
+            end if;
         end if;
     end loop;
 end $$;

@@ -43,7 +43,11 @@ impl Drop for LocalEnv {
 fn text(environment: &[(String, String)]) -> String {
     let mut lines = vec!["# Written by `cargo dev`, and removed when it ends.".to_owned()];
     for (name, value) in environment {
-        let value = if name == "APP_URL" { WATCH_URL } else { value };
+        if name == "APP_URL" {
+            lines.push(format!("{name}={WATCH_URL}"));
+            lines.push(format!("DEVSTACK_APP_URL={value}")); // what the numbers carry
+            continue;
+        }
         lines.push(format!("{name}={value}"));
         if name == "DATABASE_URL" {
             lines.push(format!("MIGRATION_DATABASE_URL={value}"));
@@ -78,7 +82,7 @@ mod tests {
         ];
         let pairs: Vec<(String, String)> = pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
         let text = text(&pairs);
-        assert!(text.contains("\nAPP_URL=http://127.0.0.1:9000\nDATABASE_URL=postgres://x\n"));
+        assert!(text.contains("\nAPP_URL=http://127.0.0.1:9000\nDEVSTACK_APP_URL=http://127.0.0.1:8787\nDATABASE_URL=postgres://x\n"));
         assert!(text.ends_with("\nMIGRATION_DATABASE_URL=postgres://x\nWEBHOOK_SIGNATURES=off\n"));
         assert!(
             text.lines()

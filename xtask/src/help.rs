@@ -1,6 +1,6 @@
 //! `cargo xtask help`: one line per command.
 
-const COMMANDS: [(&str, &str); 8] = [
+const COMMANDS: [(&str, &str); 13] = [
     ("ci", "everything that has to hold before a change goes in"),
     ("sam", "checks template.yaml with `sam validate --lint`"),
     (
@@ -14,11 +14,28 @@ const COMMANDS: [(&str, &str); 8] = [
     ),
     (
         "faults [SUITE] [--seed N]",
-        "the fault laboratory in full (docs/RELIABILITY.md): cuts, kills, statuses, carrier, histories, rotation",
+        "the fault laboratory in full (docs/RELIABILITY.md): cuts, kills, statuses, carrier, histories, rotation, queues",
     ),
     (
         "api-key create|list|revoke",
         "API keys, in the database of DATABASE_URL; without more words it says what it takes",
+    ),
+    (
+        "consent stop|start|export",
+        "changes a customer's consent by hand, or prints the history as CSV",
+    ),
+    (
+        "limits show|set",
+        "what a workspace may send; sending_enabled=false stops it, quiet_from and quiet_until set quiet hours",
+    ),
+    (
+        "blocked list|add|remove",
+        "destinations that are never messaged or called",
+    ),
+    ("refusals [DAYS]", "what was refused to whom today and before"),
+    (
+        "reconcile --dry-run",
+        "what the reconciler would do now, with the settings of the environment or of a running `cargo dev`",
     ),
     ("help", "this list"),
 ];

@@ -16,6 +16,21 @@ pub struct Search<'a> {
     pub region: Option<&'a str>,
 }
 
+/// What a person looks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Browse<'a> {
+    /// ISO 3166, `US` or `CA`.
+    pub country: &'a str,
+    /// Three digits.
+    pub area_code: Option<&'a str>,
+    /// Digits, letters as on a telephone's keys, and `*`.
+    pub contains: Option<&'a str>,
+    /// Two letters.
+    pub region: Option<&'a str>,
+    /// Goes with a region only (FACTS 2).
+    pub city: Option<&'a str>,
+}
+
 /// A number that can be bought, now; nothing is reserved (FACTS 2).
 #[derive(Debug, Clone, Deserialize)]
 pub struct AvailableNumber {
@@ -23,9 +38,12 @@ pub struct AvailableNumber {
     pub phone_number: String,
     /// Two letters.
     pub region: Option<String>,
+    /// In capitals: what stands in a locality's place (FACTS 2).
+    #[serde(default)]
+    pub rate_center: Option<String>,
     /// Keys in either case: `voice`, `SMS`, `MMS` (FACTS 2).
     #[serde(default)]
-    capabilities: BTreeMap<String, bool>,
+    pub capabilities: BTreeMap<String, bool>,
 }
 
 impl AvailableNumber {
@@ -87,6 +105,27 @@ impl Client {
         let request = self
             .http()
             .get(self.compat(&format!("AvailablePhoneNumbers/{}/Local", search.country)))
+            .query(&query);
+        match self.send::<Available>(request, 10).await {
+            Ok(answer) => Ok(answer.available_phone_numbers),
+            Err(Error::NotFound) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Local numbers that can be bought, as a person looks for them.
+    ///
+    /// # Errors
+    /// See [`Error`]; nothing has happened in any case.
+    pub async fn browse_numbers(&self, browse: &Browse<'_>) -> Result<Vec<AvailableNumber>, Error> {
+        let mut query = Vec::new();
+        query.extend(browse.area_code.map(|code| ("AreaCode", code)));
+        query.extend(browse.contains.map(|pattern| ("Contains", pattern)));
+        query.extend(browse.region.map(|region| ("InRegion", region)));
+        query.extend(browse.city.map(|city| ("InLocality", city)));
+        let request = self
+            .http()
+            .get(self.compat(&format!("AvailablePhoneNumbers/{}/Local", browse.country)))
             .query(&query);
         match self.send::<Available>(request, 10).await {
             Ok(answer) => Ok(answer.available_phone_numbers),

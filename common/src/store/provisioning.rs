@@ -56,6 +56,8 @@ pub struct Order {
     pub area_code: Option<String>,
     /// `primary`, `sales`, `support`, `custom`
     pub number_type: String,
+    /// The one number that is wanted, where it is not any.
+    pub wanted_number: Option<String>,
     /// The number that an earlier try chose, and may have bought.
     pub phone_number: Option<String>,
     /// The number's row, once it is bought.
@@ -202,6 +204,7 @@ impl Store {
             attempts: row.get(2),
             area_code: row.get::<_, Option<String>>(3).or_else(|| row.get(8)),
             number_type: row.get(4),
+            wanted_number: row.get(10),
             phone_number: row.get(5),
             phone_number_id: row.get(6),
             workspace_name: row.get(7),

@@ -10,6 +10,8 @@ pub(super) const CLAIM_OPEN_MESSAGES: &str = include_str!("sql/claim_open_messag
 pub(super) const SETTLE_UNKNOWN: &str = include_str!("sql/settle_unknown.sql");
 pub(super) const SETTLE_NEVER_SENT: &str = include_str!("sql/settle_never_sent.sql");
 pub(super) const RECONCILE_MESSAGES: &str = include_str!("sql/reconcile_messages.sql");
+pub(super) const RECONCILE_CALLS: &str = include_str!("sql/reconcile_calls.sql");
+pub(super) const RECORD_REPLY_CHARGES: &str = include_str!("sql/record_reply_charges.sql");
 pub(super) const COMPARE_NUMBERS: &str = include_str!("sql/compare_numbers.sql");
 pub(super) const ADOPT_ORPHAN: &str = include_str!("sql/adopt_orphan.sql");
 pub(super) const MARK_GHOST: &str = include_str!("sql/mark_ghost.sql");
@@ -75,6 +77,17 @@ pub enum Adoption {
     Spare,
 }
 
+impl Adoption {
+    pub(super) fn read(row: &tokio_postgres::Row) -> Result<Self, Error> {
+        match row.get(0) {
+            "adopted" => Ok(Self::Adopted),
+            "busy" => Ok(Self::Busy),
+            "spare" => Ok(Self::Spare),
+            _ => Err(Error::Inconsistent("an unknown outcome of an adoption")),
+        }
+    }
+}
+
 impl Store {
     /// Takes some messages and calls without an end to look at; another run takes others.
     ///
@@ -128,6 +141,24 @@ impl Store {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
+    /// Compares a page of the carrier's calls and legs with ours; gives how many rows that changed.
+    ///
+    /// # Errors
+    /// When it is not stored.
+    pub async fn reconcile_calls(&self, rows: &Value) -> Result<i32, Error> {
+        Ok(self.row(RECONCILE_CALLS, &[(rows, Type::JSONB)]).await?.get(0))
+    }
+
+    /// Keeps what the carrier charged for texts that it sent as answers of our webhooks.
+    ///
+    /// # Errors
+    /// When it is not stored.
+    pub async fn record_reply_charges(&self, rows: &Value) -> Result<(), Error> {
+        self.rows(RECORD_REPLY_CHARGES, &[(rows, Type::JSONB)])
+            .await
+            .map(|_| ())
+    }
+
     /// Compares all of the carrier's numbers with ours.
     ///
     /// # Errors
@@ -155,13 +186,7 @@ impl Store {
             (&phone_number as _, Type::TEXT),
             (&sid as _, Type::TEXT),
         ];
-        let row = self.row(ADOPT_ORPHAN, &parameters).await?;
-        match row.get(0) {
-            "adopted" => Ok(Adoption::Adopted),
-            "busy" => Ok(Adoption::Busy),
-            "spare" => Ok(Adoption::Spare),
-            _ => Err(Error::Inconsistent("an unknown outcome of an adoption")),
-        }
+        Adoption::read(&self.row(ADOPT_ORPHAN, &parameters).await?)
     }
 
     /// Marks a number that the carrier does not have any more.

@@ -120,11 +120,21 @@ fn dependencies_keep_to_deny_toml() {
     assert!(once.len() > 5 && banned.len() > 3);
     let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .current_dir(root())
-        .args(["tree", "--workspace", "--locked", "--target", "x86_64-unknown-linux-gnu"])
+        .args([
+            "tree",
+            "--workspace",
+            "--locked",
+            "--target",
+            "x86_64-unknown-linux-gnu",
+        ])
         .args(["--prefix", "none", "--format", "{p}|{l}"])
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let text = String::from_utf8(output.stdout).unwrap();
     let mut versions: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for line in text.lines() {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use common::config::Settings;
 use migrator::Migrator;
 use testkit::postgres::{self, Server};
+use testkit::proxy::Proxy;
 use tokio_postgres::{Client, NoTls};
 
 use super::error::Error;
@@ -16,8 +17,11 @@ const STILL: Duration = Duration::from_secs(5);
 
 /// A migrated database.
 pub(super) struct Prepared {
+    /// As the functions connect: through the proxy.
     pub(super) url: String,
     pub(super) inspection_url: String,
+    /// The functions' way to the server, which can be closed.
+    way: Proxy,
     /// The server and the database's name, where both are the stack's own.
     own: Option<(Server, String)>,
 }
@@ -25,11 +29,7 @@ pub(super) struct Prepared {
 impl Prepared {
     pub(super) async fn start(options: &Options) -> Result<Self, Error> {
         let prepared = match &options.database {
-            Database::Given { url, inspection_url } => Self {
-                url: url.clone(),
-                inspection_url: inspection_url.clone(),
-                own: None,
-            },
+            Database::Given { url, inspection_url } => Self::behind(url, inspection_url.clone(), None)?,
             Database::Own => Self::own(options).await?,
         };
         let settings = Settings::of(&[("DATABASE_URL", &prepared.url)]);
@@ -67,11 +67,30 @@ impl Prepared {
             .port()
             .map_or_else(String::new, |port| format!(", on port {port}"));
         options.say(&format!("Postgres: {ready}{port} ({})", took(began)));
+        Self::behind(
+            &server.url(&name),
+            server.superuser_url(&name),
+            Some((server, name)),
+        )
+    }
+
+    fn behind(url: &str, inspection_url: String, own: Option<(Server, String)>) -> Result<Self, Error> {
+        let way = Proxy::start(url)?;
         Ok(Self {
-            url: server.url(&name),
-            inspection_url: server.superuser_url(&name),
-            own: Some((server, name)),
+            url: way.url(url),
+            inspection_url,
+            way,
+            own,
         })
+    }
+
+    /// For the functions Postgres goes away, with every connection, or comes back.
+    pub(super) async fn away(&self, away: bool) -> Result<(), Error> {
+        self.way.refuse(away).await?;
+        if away {
+            self.way.reset_all();
+        }
+        Ok(())
     }
 
     /// A connection that sees every row.

@@ -44,6 +44,9 @@ pub enum Error {
         /// Why.
         source: StartError,
     },
+    /// A run of the reconciler did not come to its end.
+    #[error("the reconciler did not run: {0}")]
+    Run(String),
 }
 
 impl Error {

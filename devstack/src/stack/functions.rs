@@ -4,9 +4,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use common::config::{Settings, StartError};
 use lambda_http::{Body, Request, Response};
+use serde_json::Value;
 
 use super::error::Error;
 use super::options::Observer;
+use super::queue::Work;
 
 /// Where the carrier's webhooks come in.
 const SIGNALWIRE: &str = "/api/webhooks/signalwire";
@@ -17,8 +19,12 @@ pub(super) struct Functions {
     voice_webhook: voice_webhook::App,
     status_callback: status_callback::App,
     outbound_send: outbound_send::App,
+    workspace_api: workspace_api::App,
     clerk_webhook: clerk_webhook::App,
-    pub(super) provision_trigger: provision_trigger::App,
+    webhook_fallback: webhook_fallback::App,
+    provision_trigger: provision_trigger::App,
+    spool_replay: spool_replay::App,
+    reconciler: reconciler::App,
 }
 
 /// A function with an HTTP trigger.
@@ -28,12 +34,19 @@ pub(super) enum Route {
     VoiceWebhook,
     StatusCallback,
     OutboundSend,
+    WorkspaceApi,
     ClerkWebhook,
+    WebhookFallback,
 }
 
 impl Route {
-    /// The routes of the template: exact paths, and everything below `voice` and `status`. POST only.
+    /// The routes of the template: exact paths, and everything below `voice` and `status`, by POST; the workspace API takes more.
     pub(super) fn of(method: &str, path: &str) -> Option<Self> {
+        if path.starts_with("/api/workspaces/") || (method, path) == ("GET", "/api/openapi.json") {
+            return ["GET", "POST", "PUT", "PATCH", "DELETE"]
+                .contains(&method)
+                .then_some(Self::WorkspaceApi);
+        }
         if method != "POST" {
             return None;
         }
@@ -46,6 +59,7 @@ impl Route {
             "/sms" | "/whatsapp" => Some(Self::SmsWebhook),
             "/voice" => Some(Self::VoiceWebhook),
             "/status" => Some(Self::StatusCallback),
+            "/fallback/sms" | "/fallback/voice" => Some(Self::WebhookFallback),
             tail if tail.starts_with("/voice/") => Some(Self::VoiceWebhook),
             tail if tail.starts_with("/status/") => Some(Self::StatusCallback),
             _ => None,
@@ -59,7 +73,9 @@ impl Route {
             Self::VoiceWebhook => "voice-webhook",
             Self::StatusCallback => "status-callback",
             Self::OutboundSend => "outbound-send",
+            Self::WorkspaceApi => "workspace-api",
             Self::ClerkWebhook => "clerk-webhook",
+            Self::WebhookFallback => "webhook-fallback",
         }
     }
 }
@@ -81,12 +97,24 @@ impl Functions {
             outbound_send: outbound_send::App::start_with(given())
                 .await
                 .map_err(failed("outbound-send"))?,
+            workspace_api: workspace_api::App::start_with(given())
+                .await
+                .map_err(failed("workspace-api"))?,
             clerk_webhook: clerk_webhook::App::start_with(given())
                 .await
                 .map_err(failed("clerk-webhook"))?,
             provision_trigger: provision_trigger::App::start_with(given())
                 .await
                 .map_err(failed("provision-trigger"))?,
+            webhook_fallback: webhook_fallback::App::start_with(given())
+                .await
+                .map_err(failed("webhook-fallback"))?,
+            spool_replay: spool_replay::App::start_with(given())
+                .await
+                .map_err(failed("spool-replay"))?,
+            reconciler: reconciler::App::start_with(given())
+                .await
+                .map_err(failed("reconciler"))?,
         })
     }
 
@@ -96,8 +124,38 @@ impl Functions {
             Route::VoiceWebhook => self.voice_webhook.handle(request).await,
             Route::StatusCallback => self.status_callback.handle(request).await,
             Route::OutboundSend => self.outbound_send.handle(request).await,
+            Route::WorkspaceApi => self.workspace_api.handle(request).await,
             Route::ClerkWebhook => self.clerk_webhook.handle(request).await,
+            Route::WebhookFallback => self.webhook_fallback.handle(request).await,
         }
+    }
+
+    /// Hands a batch to the queue's function; gives the ids of what has to come again, `None` where that is not known.
+    pub(super) async fn take(&self, work: Work, batch: Value) -> Option<Vec<String>> {
+        let failures = match work {
+            Work::Provisioning => {
+                let batch = serde_json::from_value(batch).ok()?;
+                self.provision_trigger.handle(batch).await.batch_item_failures
+            }
+            Work::Spool => {
+                let batch = serde_json::from_value(batch).ok()?;
+                self.spool_replay.handle(batch).await.batch_item_failures
+            }
+        };
+        Some(
+            failures
+                .into_iter()
+                .map(|failure| failure.item_identifier)
+                .collect(),
+        )
+    }
+
+    /// Runs what a schedule asks for; gives the report.
+    pub(super) async fn reconcile(&self, event: &Value) -> Result<Value, String> {
+        self.reconciler
+            .handle(event)
+            .await
+            .map_err(|error| error.to_string())
     }
 }
 
@@ -151,6 +209,11 @@ mod tests {
             ("POST", "/api/communications", Some("outbound-send")),
             ("GET", "/api/communications", None),
             ("POST", "/api/communications/", None),
+            ("GET", "/api/openapi.json", Some("workspace-api")),
+            ("GET", "/api/workspaces/w/phone-numbers", Some("workspace-api")),
+            ("DELETE", "/api/workspaces/w/conversations", Some("workspace-api")),
+            ("TRACE", "/api/workspaces/w/usage", None),
+            ("GET", "/api/workspaces", None),
             ("POST", "/api/webhooks/clerk", Some("clerk-webhook")),
             ("POST", "/api/webhooks/signalwire/sms", Some("sms-webhook")),
             ("POST", "/api/webhooks/signalwire/whatsapp", Some("sms-webhook")),
@@ -166,7 +229,18 @@ mod tests {
                 Some("status-callback"),
             ),
             ("POST", "/api/webhooks/signalwire/voices", None),
-            ("POST", "/api/webhooks/signalwire/fallback/sms", None),
+            (
+                "POST",
+                "/api/webhooks/signalwire/fallback/sms",
+                Some("webhook-fallback"),
+            ),
+            (
+                "POST",
+                "/api/webhooks/signalwire/fallback/voice",
+                Some("webhook-fallback"),
+            ),
+            ("POST", "/api/webhooks/signalwire/fallback", None),
+            ("POST", "/api/webhooks/signalwire/fallback/status", None),
             ("POST", "/", None),
         ] {
             assert_eq!(

@@ -1,7 +1,8 @@
-//! All functions in one process, between a gateway, a queue and a simulated carrier.
+//! All functions in one process, between a gateway, queues, schedules and a simulated carrier.
 //!
-//! Every request passes through the event that API Gateway would make of it, every queue message through the SDK's protocol: what
-//! runs here is what a deployment runs. `webhook-fallback`, `workspace-api` and `console` have no route yet.
+//! Every request passes through the event that API Gateway would make of it, every queue message through the SDK's protocol, every
+//! run of the reconciler through its schedule's event: what runs here is what a deployment runs. The functions reach Postgres
+//! through a proxy, so that it can be taken away from them.
 
 mod database;
 mod error;
@@ -10,10 +11,12 @@ mod gateway;
 mod listen;
 mod options;
 mod queue;
+mod schedule;
 
 pub use error::Error;
 pub use options::{Database, Observer, Options, Ports, Signatures};
-pub use queue::{DeadLetter, RECEIVES_MAX};
+pub use queue::{DeadLetter, Work};
+pub use schedule::{Clockwork, Schedule};
 
 use std::net::SocketAddr;
 
@@ -29,7 +32,7 @@ use crate::fixture::{CLERK_SECRET, PLATFORM_NUMBER};
 use database::Prepared;
 use functions::{Functions, Shared};
 use listen::Listener;
-use queue::Queue;
+use queue::Queues;
 
 /// Where everything is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +41,7 @@ pub struct Urls {
     pub gateway: String,
     /// The carrier's REST API; its control API is below `/_sim/`.
     pub simulator: String,
-    /// The queue's endpoint; `/_queue` shows what waits.
+    /// The queues' endpoint; `/_queue` shows what waits, `/_schedule/nightly` runs the reconciler.
     pub queue: String,
     /// The issuer of bearer tokens.
     pub issuer: String,
@@ -56,8 +59,8 @@ pub struct Stack {
     simulator: Simulator,
     issuer: Issuer,
     shared: std::sync::Arc<Shared>,
-    queue: Queue,
-    gateway: AbortHandle,
+    queues: Queues,
+    servers: [AbortHandle; 2],
 }
 
 impl Stack {
@@ -68,7 +71,7 @@ impl Stack {
     pub async fn start(options: Options) -> Result<Self, Error> {
         // Ports first: what fails should fail before Postgres is fetched.
         let gateway = Listener::bind(options.ports.gateway, "the gateway").await?;
-        let queue = Listener::bind(options.ports.queue, "the queue").await?;
+        let queue = Listener::bind(options.ports.queue, "the queues").await?;
         let issuer = issuer(options.ports.issuer)?;
         let simulator = carrier(&options, &gateway.url()).await?;
         let database = Prepared::start(&options).await?;
@@ -84,14 +87,17 @@ impl Stack {
         let environment = environment(&urls, &simulator, &issuer);
         let functions = Functions::start(&settings(&environment, options.signatures)).await?;
         let shared = Shared::new(functions);
-        let queue = Queue::start(
-            queue,
+        let queues = Queues::start(
+            &urls.queue,
             shared.clone(),
             options.deliver_twice,
             options.redelivery_delay,
         );
-        let gateway = gateway.serve(gateway::router(shared.clone()));
-        options.say("Functions, gateway, queue and carrier are up");
+        let servers = [
+            gateway.serve(gateway::router(shared.clone())),
+            queue.serve(queues.router().merge(schedule::router(shared.clone()))),
+        ];
+        options.say("Functions, gateway, queues and carrier are up");
         Ok(Self {
             urls,
             environment,
@@ -99,8 +105,8 @@ impl Stack {
             simulator,
             issuer,
             shared,
-            queue,
-            gateway,
+            queues,
+            servers,
         })
     }
 
@@ -154,12 +160,38 @@ impl Stack {
 
     /// Puts an event straight onto the provisioning queue; gives the message's id.
     pub fn put_event(&self, event: &Value) -> String {
-        self.queue.put(&event.to_string())
+        self.queues.put(Work::Provisioning, &event.to_string())
     }
 
-    /// What the queue has given up.
+    /// How many messages of a queue are not done yet.
+    pub fn pending(&self, work: Work) -> usize {
+        self.queues.pending(work)
+    }
+
+    /// What the queues have given up.
     pub fn dead_letters(&self) -> Vec<DeadLetter> {
-        self.queue.dead_letters()
+        self.queues.dead_letters()
+    }
+
+    /// Takes Postgres away from the functions, or gives it back; [`Self::inspect`] reaches it all the while.
+    ///
+    /// # Errors
+    /// When its port cannot be opened again.
+    pub async fn take_database_away(&self, away: bool) -> Result<(), Error> {
+        self.database.away(away).await
+    }
+
+    /// Runs the reconciler as a schedule does; gives its report.
+    ///
+    /// # Errors
+    /// [`Error::Run`].
+    pub async fn reconcile(&self, schedule: Schedule) -> Result<Value, Error> {
+        schedule::run(&self.shared, schedule).await
+    }
+
+    /// Runs the reconciler by the clock, as in production, for as long as the answer is kept.
+    pub fn keep_schedules(&self) -> Clockwork {
+        Clockwork::start(self.shared.clone())
     }
 
     /// Gives a workspace a number that the project has owned for long; gives the row's id.
@@ -181,12 +213,12 @@ impl Stack {
         Ok(row.get(0))
     }
 
-    /// Waits until nothing is under way: the queue is empty and the carrier has made every call and callback.
+    /// Waits until nothing is under way: the queues are empty and the carrier has made every call and callback.
     pub async fn settle(&self) {
         loop {
-            self.queue.idle().await;
+            self.queues.idle().await;
             self.simulator.settle().await;
-            if self.queue.is_idle() {
+            if self.queues.is_idle() {
                 return;
             }
         }
@@ -198,8 +230,8 @@ impl Stack {
     /// When Postgres does not end.
     pub async fn shutdown(self) -> Result<(), Error> {
         self.simulator.shutdown().await;
-        self.gateway.abort();
-        drop(self.queue);
+        self.servers.iter().for_each(AbortHandle::abort);
+        drop(self.queues);
         drop(self.issuer);
         self.database.close().await
     }
@@ -250,7 +282,8 @@ fn environment(urls: &Urls, simulator: &Simulator, issuer: &Issuer) -> Vec<(Stri
         ("SIGNALWIRE_SIGNING_KEY", config.signing_key.clone()),
         ("SIGNALWIRE_SPACE_URL", urls.simulator.clone()),
         ("SIGNALWIRE_PHONE_NUMBER", PLATFORM_NUMBER.to_owned()),
-        ("PROVISIONING_QUEUE_URL", queue::url(&urls.queue)),
+        ("PROVISIONING_QUEUE_URL", Work::Provisioning.url(&urls.queue)),
+        ("SPOOL_QUEUE_URL", Work::Spool.url(&urls.queue)),
         ("AWS_ENDPOINT_URL", urls.queue.clone()),
         ("AWS_REGION", "us-east-1".to_owned()),
         ("CLERK_WEBHOOK_SECRET", CLERK_SECRET.to_owned()),

@@ -1,6 +1,7 @@
 //! What stands at the end: counts, and the three queries of the deployment guide, verbatim.
 
 use super::failed::Failed;
+use super::healing::NOWHERE;
 use super::stage::Stage;
 
 /// "Key Metrics to Track", to the letter.
@@ -39,7 +40,7 @@ const GUIDE: [(&str, &str); 3] = [
 ];
 
 /// What is counted: a name, and where.
-const COUNTED: [(&str, &str); 11] = [
+const COUNTED: [(&str, &str); 12] = [
     ("workspaces", "workspaces"),
     ("numbers", "workspace_phone_numbers"),
     ("orders", "provisioning_orders"),
@@ -53,6 +54,7 @@ const COUNTED: [(&str, &str); 11] = [
     ("status reports", "status_reports"),
     ("consent changes", "opt_out_changes"),
     ("unrouted", "unrouted_messages"),
+    ("runs of the reconciler", "reconciler_runs"),
     (
         "parked",
         "(select 1 from parked_reports where adopted_at is null union all select 1 from parked_events) as parked",
@@ -104,6 +106,7 @@ pub(super) async fn print(stage: &mut Stage<'_>) -> Result<Counts, Failed> {
     let refused: Vec<String> = ledger
         .exchanges
         .iter()
+        .filter(|exchange| !exchange.url.starts_with(NOWHERE))
         .filter_map(|exchange| {
             Some(format!(
                 "{:?} {}: {}",
@@ -123,7 +126,7 @@ pub(super) async fn print(stage: &mut Stage<'_>) -> Result<Counts, Failed> {
     let parked = stage.rows(PARKED).await?;
     stage.same("parked reports and events", "", parked.lines()[1..].join("; "))?;
     stage.tick(format!(
-        "{} webhooks delivered, none refused; no dead letter, nothing parked, no complaint of the carrier",
+        "{} webhooks delivered, none that reached us refused; no dead letter, nothing parked, no complaint of the carrier",
         ledger.exchanges.len()
     ));
     Ok(counts)

@@ -2,6 +2,7 @@
 //!
 //! Whatever the story does to the system it does over HTTP, as Clerk, as a client with a bearer token, or as the carrier. It
 //! writes SQL only where no function exists yet (a contact, a forwarding target), and reads SQL to show the rows as they stand.
+//! Two things it breaks by hand: the functions' way to Postgres, and a number's URL at the carrier.
 //! Every step checks what it shows; the first that does not hold ends the story with what was expected and what came.
 
 mod calls;
@@ -9,6 +10,7 @@ mod cast;
 mod consent;
 mod failed;
 mod figures;
+mod healing;
 mod messages;
 mod number;
 mod safety;
@@ -85,6 +87,12 @@ pub async fn play(stack: &Stack, page: Page<'_>) -> Result<Outcome, Failed> {
     safety::forged(stage, number).await?;
     safety::repeated(stage, &clerk, &reply).await?;
     safety::same_key(stage).await?;
+
+    stage.chapter("What breaks heals");
+    let sid = healing::without_postgres(stage, number).await?;
+    healing::postgres_is_back(stage, number, &sid).await?;
+    healing::second_path(stage, number).await?;
+    healing::reconciled(stage, number).await?;
 
     stage.chapter("Summary");
     let counts = figures::print(stage).await?;

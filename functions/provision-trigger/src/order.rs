@@ -226,6 +226,9 @@ async fn search_and_buy(parts: &Parts, order: &Order, code: &str) -> Result<Owne
     {
         return Err(Stop::Overtaken);
     }
+    if let Some(wanted) = &order.wanted_number {
+        return buy_wanted(parts, order, wanted).await;
+    }
     let mut refused: Vec<String> = order.phone_number.iter().cloned().collect();
     let plan = search::plan(code);
     for step in &plan {
@@ -265,6 +268,27 @@ async fn search_and_buy(parts: &Parts, order: &Order, code: &str) -> Result<Owne
         "no number with voice and SMS is for sale in area code {code}, its region or anywhere in {country}; \
          set another preferred_area_code, or retry this order later"
     )))
+}
+
+/// Just this number: when it cannot be had a person chooses another one.
+async fn buy_wanted(parts: &Parts, order: &Order, wanted: &str) -> Result<OwnedNumber, Stop> {
+    match parts.store.choose_number(order, wanted).await? {
+        Chosen::Overtaken => return Err(Stop::Overtaken),
+        Chosen::Ours => {
+            if let Some(owned) = buy(parts, order, wanted).await? {
+                return Ok(owned);
+            }
+            parts
+                .store
+                .save_order(order, "searching", None, None, true)
+                .await?;
+        }
+        Chosen::Elsewhere => {}
+    }
+    Err(Stop::Person(
+        "the number that was chosen is not for sale any more: cancel this order and choose another number"
+            .to_owned(),
+    ))
 }
 
 enum Found {

@@ -1,7 +1,8 @@
 //! The story of one run.
 
+use crate::plan::Plan;
 use crate::run::{RUN_MAX, Run};
-use crate::{campaign, held, messages, numbers, retention};
+use crate::{calls, campaign, held, messages, numbers, retention};
 use common::config::{ConfigError, Live, Settings, SharedNumbers, StartError};
 use common::store::{self, Store};
 use provision_trigger::order::{self, Progress};
@@ -12,7 +13,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 /// How many orders or releases one run takes up.
-const BATCH: i64 = 200;
+pub const BATCH: i64 = 200;
 
 /// What the function is made of.
 pub struct Parts {
@@ -43,12 +44,13 @@ pub struct App {
 }
 
 /// What a run does, one after the other, and up to which percentage of its time.
-const WORK: [(Part, u32); 6] = [
+const WORK: [(Part, u32); 7] = [
     (Part::Orders, 35),
     (Part::Releases, 45),
     (Part::Held, 55),
     (Part::Sweep, 70),
-    (Part::Messages, 85),
+    (Part::Messages, 80),
+    (Part::Calls, 85),
     (Part::Campaign, 90),
 ];
 
@@ -67,6 +69,7 @@ enum Part {
     Held,
     Sweep,
     Messages,
+    Calls,
     Campaign,
     Numbers,
     Retention,
@@ -134,6 +137,21 @@ impl App {
         Self { most, ..self }
     }
 
+    /// What a full run would do now; nothing is changed.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn plan(&self) -> Result<Plan, store::Error> {
+        let parts = self.live.get().await;
+        match Plan::make(&parts).await {
+            Err(store::Error::Credentials(code)) => match self.live.renewed(&parts).await {
+                Some(renewed) => Plan::make(&renewed).await,
+                None => Err(store::Error::Credentials(code)),
+            },
+            made => made,
+        }
+    }
+
     /// Runs what the payload asks for; gives the report.
     ///
     /// # Errors
@@ -186,6 +204,7 @@ impl App {
                 Part::Held => held::send_due(parts, run).await,
                 Part::Sweep => messages::sweep(parts, run).await,
                 Part::Messages => messages::compare(parts, run).await,
+                Part::Calls => calls::compare(parts, run).await,
                 Part::Campaign => campaign::poll(parts, run, schedule != Schedule::FiveMinutes).await,
                 Part::Numbers => numbers::compare(parts, run).await,
                 Part::Retention => retention::redact(parts, run).await,
@@ -259,6 +278,7 @@ impl Part {
             Self::Held => "held messages",
             Self::Sweep => "messages",
             Self::Messages => "comparison",
+            Self::Calls => "calls",
             Self::Campaign => "campaign",
             Self::Numbers => "numbers",
             Self::Retention => "retention",

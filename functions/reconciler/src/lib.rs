@@ -6,14 +6,17 @@
 //! are filled in; numbers that differ between the carrier and us are adopted, given back, marked or repaired; texts and
 //! recordings that a workspace keeps no longer are forgotten. Each run is
 //! bounded in time, goes on where the last one stopped, is safe beside another one, and leaves a row in `reconciler_runs`.
-//! Answer: that row's report.
+//! Answer: that row's report. [`App::plan`] says what a run would do, and does nothing.
 
+mod calls;
 mod campaign;
 mod handler;
 mod held;
 mod messages;
 mod numbers;
+mod plan;
 mod retention;
 mod run;
 
 pub use handler::App;
+pub use plan::Plan;

@@ -65,8 +65,11 @@ pub async fn sweep(parts: &Parts, run: &mut Run) {
     }
 }
 
-enum Stop {
+/// Why something could not be done.
+pub enum Stop {
+    /// The database.
     Store(store::Error),
+    /// The carrier.
     Carrier(Carrier),
 }
 
@@ -195,9 +198,7 @@ fn call_report(id: Uuid, call: &CallRecord) -> Report {
 /// Reads the carrier's messages of the last two days beside ours, the newest first. A run without time for all of them leaves its place
 /// to the next one, which reads the newest page and goes on there.
 pub async fn compare(parts: &Parts, run: &mut Run) {
-    let day = (Timestamp::now() - Span::new().hours(48))
-        .strftime("%Y-%m-%d")
-        .to_string();
+    let day = first_day();
     let mut left_at = run.take_resume();
     let mut next = None;
     for visited in 0..PAGES_MAX {
@@ -214,7 +215,11 @@ pub async fn compare(parts: &Parts, run: &mut Run) {
             Err(error) => return run.carrier_problem("comparison", &error),
         };
         run.count("messages_compared", page.items.len());
-        let rows: Value = page.items.iter().map(row).collect();
+        let (replies, rows): (Vec<_>, Vec<_>) = page.items.iter().partition(|message| message.is_reply());
+        if let Err(error) = record_replies(parts, &replies).await {
+            return run.problem("comparison", &error);
+        }
+        let rows: Value = rows.into_iter().map(row).collect();
         match parts.store().reconcile_messages(&rows).await {
             Ok(missing) => {
                 for message in page.items.iter().filter(|message| missing.contains(&message.sid)) {
@@ -234,6 +239,52 @@ pub async fn compare(parts: &Parts, run: &mut Run) {
         }
     }
     run.resume_at(next);
+}
+
+/// How many inbound messages [`compare`] would store, and whether it was the whole list.
+pub async fn missing(parts: &Parts) -> Result<(usize, bool), Stop> {
+    let day = first_day();
+    let (mut missing, mut next) = (0, None);
+    for _ in 0..PAGES_MAX {
+        let page = parts.provisioning.carrier.messages_after(&day, next.as_deref());
+        let page = page.await?;
+        let rows: Value = page
+            .items
+            .iter()
+            .filter(|message| !message.is_reply())
+            .map(row)
+            .collect();
+        missing += parts.store().preview_messages(&rows).await?.len();
+        next = page.next;
+        if next.is_none() {
+            return Ok((missing, true));
+        }
+    }
+    Ok((missing, false))
+}
+
+/// Where the comparison of messages begins, by the carrier's calendar.
+fn first_day() -> String {
+    let first = Timestamp::now() - Span::new().hours(48);
+    first.strftime("%Y-%m-%d").to_string()
+}
+
+/// The carrier sent these as answers of our webhooks; they have no row of ours, but they have a price.
+async fn record_replies(parts: &Parts, replies: &[&MessageRecord]) -> Result<(), store::Error> {
+    if replies.is_empty() {
+        return Ok(());
+    }
+    let rows: Value = replies
+        .iter()
+        .map(|message| {
+            let mut row = row(message);
+            row["from"] = json!(message.from);
+            row["to"] = json!(message.to);
+            row["created_at"] = json!(message.created());
+            row
+        })
+        .collect();
+    parts.store().record_reply_charges(&rows).await
 }
 
 fn row(message: &MessageRecord) -> Value {

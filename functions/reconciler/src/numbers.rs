@@ -5,64 +5,122 @@ use crate::run::Run;
 use common::signalwire::{Error as Carrier, NumberRecord};
 use common::store::{self, Adoption, NumberFinding};
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use uuid::Uuid;
 
 /// A thousand numbers a page; a project has a thousand by default (FACTS 1).
 const PAGES_MAX: usize = 50;
 
-/// Compares all numbers. Nothing is done on half a list.
+/// Where the carrier's numbers and ours differ.
+#[derive(Debug, Default)]
+pub struct Differences {
+    /// How many numbers the carrier has.
+    pub compared: usize,
+    /// Ours, but not on the carrier's list.
+    pub ghosts: Vec<NumberFinding>,
+    /// The carrier's and nobody's here, but with an order of ours in the name.
+    pub orphans: Vec<(Uuid, NumberFinding)>,
+    /// The carrier's, and none of our business: the project may have other uses.
+    pub others: Vec<NumberFinding>,
+    /// Ours, with webhooks that lead somewhere else.
+    pub drifted: Vec<NumberRecord>,
+}
+
+/// Why there is no comparison.
+pub enum Trouble {
+    /// The list is too long for the time that is left.
+    NoTime,
+    /// The carrier does not list its numbers.
+    Carrier(Carrier),
+    /// The database does not compare them.
+    Store(store::Error),
+}
+
+impl Differences {
+    /// Compares all numbers; changes nothing. There is no comparison with half a list.
+    pub async fn find(parts: &Parts, mut has_time: impl FnMut() -> bool) -> Result<Self, Trouble> {
+        let mut theirs: Vec<NumberRecord> = Vec::new();
+        let mut next = None;
+        for page_number in 0.. {
+            if page_number == PAGES_MAX || !has_time() {
+                return Err(Trouble::NoTime);
+            }
+            let page = parts.provisioning.carrier.owned_numbers(next.as_deref()).await;
+            let page = page.map_err(Trouble::Carrier)?;
+            theirs.extend(page.items);
+            next = page.next;
+            if next.is_none() {
+                break;
+            }
+        }
+        let rows: Value = theirs
+            .iter()
+            .map(|number| json!({ "phone_number": number.phone_number, "sid": number.sid, "friendly_name": number.friendly_name }))
+            .collect();
+        let findings = parts.store().compare_numbers(&rows).await;
+        let mut found = Self {
+            compared: theirs.len(),
+            ..Self::default()
+        };
+        let mut strangers = HashSet::new();
+        for finding in findings.map_err(Trouble::Store)? {
+            if finding.is_ghost {
+                found.ghosts.push(finding);
+                continue;
+            }
+            strangers.insert(finding.phone_number.clone());
+            let is_shared = finding
+                .phone_number
+                .parse()
+                .is_ok_and(|number| parts.shared.contain(&number));
+            match finding.friendly_name.as_deref().and_then(order_in) {
+                _ if is_shared => {}
+                Some(order) => found.orphans.push((order, finding)),
+                None => found.others.push(finding),
+            }
+        }
+        theirs.retain(|number| {
+            !strangers.contains(&number.phone_number) && !number.is_configured_for(&parts.provisioning.urls)
+        });
+        found.drifted = theirs;
+        Ok(found)
+    }
+}
+
+/// Compares all numbers, and puts right what differs.
 pub async fn compare(parts: &Parts, run: &mut Run) {
-    let mut theirs: Vec<NumberRecord> = Vec::new();
-    let mut next = None;
-    for page_number in 0.. {
-        if page_number == PAGES_MAX || !run.has_time() {
+    let found = match Differences::find(parts, || run.has_time()).await {
+        Ok(found) => found,
+        Err(Trouble::NoTime) => {
             return run.problem(
                 "numbers",
                 &"there was no time for the whole list; nothing is done on half of one",
             );
         }
-        match parts.provisioning.carrier.owned_numbers(next.as_deref()).await {
-            Ok(page) => {
-                theirs.extend(page.items);
-                next = page.next;
-            }
-            Err(error) => return run.carrier_problem("numbers", &error),
-        }
-        if next.is_none() {
-            break;
-        }
-    }
-    run.count("numbers_compared", theirs.len());
-    let rows: Value = theirs
-        .iter()
-        .map(|number| json!({ "phone_number": number.phone_number, "sid": number.sid, "friendly_name": number.friendly_name }))
-        .collect();
-    let findings = match parts.store().compare_numbers(&rows).await {
-        Ok(findings) => findings,
-        Err(error) => return run.store_problem("numbers", &error),
+        Err(Trouble::Carrier(error)) => return run.carrier_problem("numbers", &error),
+        Err(Trouble::Store(error)) => return run.store_problem("numbers", &error),
     };
-    for finding in &findings {
+    run.count("numbers_compared", found.compared);
+    if !found.others.is_empty() {
+        run.count("numbers_not_ours", found.others.len());
+    }
+    for finding in &found.ghosts {
         if !run.has_time() {
             return;
         }
-        let done = if finding.is_ghost {
-            ghost(parts, run, finding).await
-        } else {
-            orphan(parts, run, finding).await
-        };
-        if let Err(error) = done {
+        if let Err(error) = ghost(parts, run, finding).await {
             run.store_problem("numbers", &error);
         }
     }
-    let orphans: Vec<&str> = findings
-        .iter()
-        .filter(|f| !f.is_ghost)
-        .map(|f| f.phone_number.as_str())
-        .collect();
-    for number in theirs
-        .iter()
-        .filter(|number| !orphans.contains(&number.phone_number.as_str()))
-    {
+    for (order, finding) in &found.orphans {
+        if !run.has_time() {
+            return;
+        }
+        if let Err(error) = orphan(parts, run, *order, finding).await {
+            run.store_problem("numbers", &error);
+        }
+    }
+    for number in &found.drifted {
         if !run.has_time() {
             return;
         }
@@ -87,22 +145,13 @@ async fn ghost(parts: &Parts, run: &mut Run, finding: &NumberFinding) -> Result<
     Ok(())
 }
 
-/// The carrier's, but not ours. One that carries an order of ours goes to that order, or back; any other one is none of our
-/// business: the project may have other uses.
-async fn orphan(parts: &Parts, run: &mut Run, finding: &NumberFinding) -> Result<(), store::Error> {
-    let is_shared = finding
-        .phone_number
-        .parse()
-        .is_ok_and(|number| parts.shared.contain(&number));
-    let Some(order) = finding.friendly_name.as_deref().and_then(order_in) else {
-        if !is_shared {
-            run.count("numbers_not_ours", 1);
-        }
-        return Ok(());
-    };
-    if is_shared {
-        return Ok(());
-    }
+/// The carrier's, but not ours, with the name of an order of ours: it goes to that order, or back.
+async fn orphan(
+    parts: &Parts,
+    run: &mut Run,
+    order: Uuid,
+    finding: &NumberFinding,
+) -> Result<(), store::Error> {
     let Some(sid) = &finding.sid else { return Ok(()) };
     match parts
         .store()
@@ -145,9 +194,6 @@ fn order_in(friendly_name: &str) -> Option<Uuid> {
 
 /// Somebody changed a number's webhooks in the dashboard: calls and messages would be lost.
 async fn repair(parts: &Parts, run: &mut Run, number: &NumberRecord) {
-    if number.is_configured_for(&parts.provisioning.urls) {
-        return;
-    }
     match parts
         .provisioning
         .carrier

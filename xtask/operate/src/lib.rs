@@ -1,8 +1,11 @@
-//! What operators do to a running system by hand: `cargo xtask api-key …`. Works on the database of `DATABASE_URL`, through the same
+//! What operators do to a running system by hand: `cargo xtask api-key …` and its like. Works on the database of `DATABASE_URL`, through the same
 //! statements as the functions; a command gives what it prints.
 
 mod api_key;
 mod arguments;
+mod consent;
+mod limits;
+mod reconcile;
 
 use common::config::Settings;
 use common::store::Store;
@@ -17,6 +20,11 @@ pub async fn run(settings: &Settings, arguments: &[&str]) -> Result<String, Stri
     let store = || Store::from_settings(settings, Duration::from_secs(20)).map_err(|error| error.to_string());
     match *command {
         "api-key" => api_key::run(&store()?, rest).await,
+        "consent" => consent::run(&store()?, rest).await,
+        "limits" => limits::run(&store()?, rest).await,
+        "blocked" => limits::blocked(&store()?, rest).await,
+        "reconcile" => reconcile::run(settings, rest).await,
+        "refusals" => limits::refusals(&store()?, rest).await,
         other => Err(format!("there is no command `{other}`")),
     }
 }

@@ -6,12 +6,12 @@ use devstack::stack::Ports;
 const FIRST_PORT: u16 = 8787;
 
 pub(crate) const HELP: &str = "\
-cargo dev: all of Ringspace on this machine: Postgres, the functions, a gateway, a queue and a simulated carrier.
+cargo dev: all of Ringspace on this machine: Postgres, the functions, a gateway, queues and a simulated carrier.
 It plays the main job, step by step, then stays up until Ctrl-C, with curl lines to try.
 
   --once       end after the story: status 0, or 1 and what failed; takes free ports unless --port is given
   --no-story   only start, with one Pro workspace and its number
-  --port N     listen on N (gateway), N+1 (carrier), N+2 (queue), N+3 (tokens); 8787 when not given
+  --port N     listen on N (gateway), N+1 (carrier), N+2 (queues), N+3 (tokens); 8787 when not given
   --help       this
 
 Environment

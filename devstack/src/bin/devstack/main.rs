@@ -93,7 +93,9 @@ async fn stay(stack: &Stack, workspace: &Workspace) -> Result<(), String> {
         let now = jiff::Zoned::now().strftime("%H:%M:%S").to_string();
         say(&format!("{now}  {line}"));
     })));
+    let schedules = stack.keep_schedules();
     screen::until_interrupted().await;
+    drop(schedules);
     stack.observe(None);
     progress("\nEnding …");
     Ok(())

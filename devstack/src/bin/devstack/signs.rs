@@ -23,13 +23,13 @@ Everything is up. Webhook signatures are off from here on. Ctrl-C ends it.
 
   gateway     {gateway}
   carrier     {simulator}   (control: {simulator}/_sim/ledger)
-  queue       {queue}   (what waits: {queue}/_queue)
+  queues      {queue}   (what waits: {queue}/_queue)
   tokens      {issuer}   ({issuer}/.well-known/jwks.json)
   Postgres    psql '{inspection}'
   functions   {database}   (as they connect)
-  settings    {file}   (for cargo lambda watch --env-file)
+  settings    {file}   (for cargo lambda watch --env-file, cargo xtask lambda-events, cargo xtask reconcile)
 
-{name}, Pro, workspace {id}, number {phone_number}. A token of its admin, good for 30 days:
+The reconciler runs every 5 minutes. {name}, Pro, workspace {id}, number {phone_number}. A token of its admin, good for 30 days:
 
 TOKEN={token}
 

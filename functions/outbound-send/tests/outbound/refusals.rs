@@ -224,6 +224,19 @@ async fn the_carriers_refusals() {
         (503, &"carrier_refused".into())
     );
     assert_eq!(response.headers()["retry-after"], "1");
+    // no money, and a queue that is full
+    for (code, status) in [(4001, 502), (30002, 502), (21611, 503)] {
+        let refused = Fault::code(400, code, "no");
+        desk.fixture.simulator.fail_next(Operation::SendMessage, refused);
+        let response = desk.send(&desk.sms("Hi"), Some(&code.to_string())).await;
+        assert_eq!(
+            (response.status().as_u16(), &json(&response)["code"]),
+            (status, &"carrier_refused".into())
+        );
+        let again = desk.send(&desk.sms("Hi"), Some(&code.to_string())).await;
+        let sends_now = if status == 503 { 201 } else { status };
+        assert_eq!(again.status().as_u16(), sends_now, "{code}");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,2 @@
+-- store::preview::preview_held
+select preview_held()

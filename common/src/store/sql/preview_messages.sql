@@ -1,0 +1,2 @@
+-- store::preview::preview_messages
+select preview_messages($1)
