@@ -55,6 +55,7 @@ insert into function_access (name, works_as, callers, why) values
     ('create_api_key',         'system', '{owner}', 'an operator''s key belongs to no workspace'),
     ('list_api_keys',          'system', '{owner}', 'an operator lists the whole platform''s'),
     ('revoke_api_key',         'system', '{owner}', 'an operator revokes a leaked key wherever it belongs'),
+    ('set_retention',          'tenant', '{owner}', null),
     ('preview_open_messages',  'system', '{owner}', 'an operator asks about a sweep'),
     ('preview_messages',       'system', '{owner}', 'an operator asks about a sweep'),
     ('preview_orphan',         'system', '{owner}', 'an operator asks about numbers that are nobody''s'),
@@ -103,6 +104,8 @@ insert into function_access (name, works_as, callers, why) values
     ('due_deliveries',         'tenant', '{worker}', null),
     ('record_attempt',         'tenant', '{worker}', null),
     ('release_endpoint',       'tenant', '{worker}', null),
+    ('claim_redactions',       'system', '{worker}', 'the nightly run serves all of them'),
+    ('finish_redaction',       'tenant', '{worker}', null),
     ('purge_events',           'system', '{worker}', 'the rule is the same for everybody'),
     ('take_spare',             'system', '{worker}', 'a spare number belongs to none'),
     ('refuse_spare',           'system', '{worker}', 'a spare number belongs to none'),
@@ -323,7 +326,7 @@ grant select, insert, update, delete on spare_numbers, blocked_prefixes, event_b
 grant select, update (price, segments) on unrouted_messages to ringspace_system;
 grant insert on opt_out_changes, api_keys, events, event_deliveries to ringspace_system;
 grant update (last_used_at, revoked_at) on api_keys to ringspace_system;
-grant update (checked_at, status, error_message, send_after, released_at, updated_at) on conversation_messages to ringspace_system;
+grant update (checked_at, redaction_tried_at, status, error_message, send_after, released_at, updated_at) on conversation_messages to ringspace_system;
 grant update (phone_number, phone_number_sid, state, reason, next_attempt_at, updated_at) on provisioning_orders to ringspace_system;
 grant update (messaging_readiness, reason, updated_at) on phone_number_readiness to ringspace_system;
 grant update (day_spend) on sending_counters to ringspace_system;

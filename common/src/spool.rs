@@ -48,7 +48,8 @@ impl Spooled {
     /// # Errors
     /// What is wrong with it, for a person.
     pub fn read(text: &str) -> Result<Self, String> {
-        serde_json::from_str(text).map_err(|error| format!("no spooled webhook: {error}"))
+        serde_json::from_str(text)
+            .map_err(|error| format!("no spooled webhook: {}", crate::event::without_values(&error)))
     }
 
     /// The fields that it carries.

@@ -18,6 +18,7 @@ mod preview;
 mod provisioning;
 mod reconcile;
 mod reports;
+mod retention;
 
 pub use api::{ApiAnswer, ApiStatement};
 pub use calls::{CallRoute, CallScript, DialOutcome};
@@ -32,6 +33,7 @@ pub use outbox::{Attempt, DueEndpoint, DueForBus, Next};
 pub use preview::{DueOrder, DueRelease, OpenGroup};
 pub use provisioning::{Chosen, Configured, Order, ReleaseJob, WorkspaceChange};
 pub use reconcile::{Adoption, NumberFinding, OpenMessage};
+pub use retention::Redaction;
 
 use crate::config::{ConfigError, Settings};
 use deadpool_postgres::Pool;
@@ -226,6 +228,9 @@ const OTHERS: &[&str] = &[
     provisioning::RECORD_CAMPAIGN_ORDER,
     provisioning::RECORD_READINESS,
     provisioning::PARK_EVENT,
+    retention::SET_RETENTION,
+    retention::CLAIM_REDACTIONS,
+    retention::FINISH_REDACTION,
     reconcile::CLAIM_OPEN_MESSAGES,
     reconcile::SETTLE_UNKNOWN,
     reconcile::SETTLE_NEVER_SENT,

@@ -269,7 +269,7 @@ impl App {
         let code_and_words = carried
             .as_ref()
             .err()
-            .map(|error| (error.code().map(str::to_owned), error.to_string()));
+            .map(|error| (error.code().map(str::to_owned), error.told(), error.to_string()));
         let (sid, status, segments, keep_key, answer) = match &carried {
             Ok(carried) => {
                 let segments = carried.segments.or_else(|| request.segments());
@@ -295,13 +295,13 @@ impl App {
                 message.id = %row.id, message.sid = sid, workspace.id = %request.workspace_id,
                 channel = request.channel.as_str(), "Message accepted by the carrier"
             ),
-            Some((code, words)) => tracing::warn!(
+            Some((code, _, error)) => tracing::warn!(
                 message.id = %row.id, workspace.id = %request.workspace_id, channel = request.channel.as_str(),
-                carrier.code = code.as_deref(), error = words, status, "Message not accepted by the carrier"
+                carrier.code = code.as_deref(), error, status, "Message not accepted by the carrier"
             ),
         }
         let (error_code, error_message) = match (code_and_words, &carried) {
-            (Some((code, words)), _) if status == "failed" => (code, Some(words)),
+            (Some((code, words, _)), _) if status == "failed" => (code, Some(words)),
             (_, Ok(carried)) => (carried.error_code.clone(), None),
             _ => (None, None),
         };

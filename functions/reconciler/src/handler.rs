@@ -3,7 +3,7 @@
 use crate::outbox::{self, Sender};
 use crate::plan::Plan;
 use crate::run::{RUN_MAX, Run};
-use crate::{calls, campaign, held, messages, numbers};
+use crate::{calls, campaign, held, messages, numbers, retention};
 use common::bus::EventBus;
 use common::config::{ConfigError, Live, Settings, SharedNumbers, StartError};
 use common::domain::target::Reach;
@@ -75,11 +75,12 @@ const WORK: [(Part, u32); 7] = [
 ];
 
 /// What only a full run does.
-const NIGHTLY: [(Part, u32); 3] = [
+const NIGHTLY: [(Part, u32); 4] = [
     (Part::Numbers, 95),
     // what the comparison found may have given orders their number
     (Part::Orders, 95),
-    (Part::Purge, 95),
+    (Part::Retention, 97),
+    (Part::Purge, 98),
 ];
 
 /// What every run ends with: what it did may be told.
@@ -97,6 +98,7 @@ enum Part {
     Numbers,
     Purge,
     Events,
+    Retention,
 }
 
 /// What a run covers.
@@ -257,6 +259,7 @@ impl App {
                 Part::Numbers => numbers::compare(parts, run).await,
                 Part::Purge => purge(parts, run).await,
                 Part::Events => outbox::deliver(parts, run).await,
+                Part::Retention => retention::redact(parts, run).await,
             }
             if !run.take_refused() {
                 return;
@@ -343,6 +346,7 @@ impl Part {
             Self::Numbers => "numbers",
             Self::Purge => "purge",
             Self::Events => "events",
+            Self::Retention => "retention",
         }
     }
 }

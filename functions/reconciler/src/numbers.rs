@@ -173,7 +173,7 @@ async fn orphan(
         Err(error @ Carrier::Refused { .. }) => {
             parts
                 .store()
-                .keep_spare(&finding.phone_number, &error.to_string())
+                .keep_spare(&finding.phone_number, &error.told())
                 .await?;
             run.count("spares_kept", 1);
         }
