@@ -201,6 +201,15 @@ language sql as $$
     on conflict (workspace_id, day, code) do update set count = r.count + 1, last_at = now()
 $$;
 
+-- What was refused in the last days.
+-- all workspaces: an operator looks at all of them
+create function list_refusals(p_days integer) returns table (day text, workspace_id uuid, code text, count bigint)
+language sql stable as $$
+    select r.day::text, r.workspace_id, r.code, r.count from refusals r
+    where r.day >= (now() at time zone 'UTC')::date - p_days
+    order by r.day, r.workspace_id, r.code
+$$;
+
 -- Do two machines talk to each other here? As many messages both ways as no two people exchange.
 create function is_looping(p_conversation uuid, p_limits tier_limits, p_at timestamptz) returns boolean
 language sql stable as $$

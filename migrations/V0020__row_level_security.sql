@@ -49,9 +49,10 @@ insert into function_access (name, works_as, callers, why) values
     ('begin_outbound',         'tenant', '{api}', null),
     ('finish_outbound',        'tenant', '{api}', null),
     ('may_still_send',         'tenant', '{api, worker}', null),
-    ('api_platform_usage', 'system', '{api}', 'operators'' keys see them all'),
+    ('api_platform_usage',     'system', '{api}', 'operators'' keys see them all'),
     ('api_platform_workspaces', 'system', '{api}', 'operators'' keys see them all'),
     -- operators' commands
+    ('list_refusals',          'system', '{owner}', 'an operator looks at all of them'),
     ('create_api_key',         'system', '{owner}', 'an operator''s key belongs to no workspace'),
     ('list_api_keys',          'system', '{owner}', 'an operator lists the whole platform''s'),
     ('revoke_api_key',         'system', '{owner}', 'an operator revokes a leaked key wherever it belongs'),
