@@ -1,5 +1,6 @@
 //! The edge of an HTTP function: API Gateway HTTP API events (payload 2.0) in, answers out.
 
+use crate::metrics;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use lambda_http::http::header::{CONTENT_TYPE, HOST, SET_COOKIE, WWW_AUTHENTICATE};
 use lambda_http::http::{HeaderMap, StatusCode};
@@ -58,8 +59,16 @@ where
     lambda_runtime::run(service_fn(|event: LambdaEvent<ApiGatewayV2httpRequest>| {
         let (request, context) = event.into_parts();
         let request: Request = LambdaRequest::ApiGatewayV2(tame(request)).into();
+        let request_id = context.request_id.clone();
         let answering = handler(request.with_lambda_context(context));
-        async move { Ok::<_, Infallible>(event_of(answering.await)) }
+        async move {
+            let answered = async {
+                let response = answering.await;
+                metrics::answered(response.status().as_u16());
+                response
+            };
+            Ok::<_, Infallible>(event_of(metrics::invocation(&request_id, answered).await))
+        }
     }))
     .await
 }

@@ -184,5 +184,6 @@ pub const STATEMENTS: &[&str] = &[
     reconcile::PENDING_READINESS,
     reconcile::BEGIN_RUN,
     reconcile::FINISH_RUN,
+    reconcile::PLATFORM_FIGURES,
     reports::RECORD_REPORT,
 ];

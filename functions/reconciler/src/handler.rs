@@ -3,6 +3,7 @@
 use crate::run::Run;
 use crate::{campaign, messages, numbers};
 use common::config::{ConfigError, Live, Settings, SharedNumbers, StartError};
+use common::metrics::{self, Metric};
 use common::store::{self, Store};
 use provision_trigger::order::{self, Progress};
 use provision_trigger::release::{self, Released};
@@ -97,6 +98,7 @@ impl App {
     pub async fn handle(&self, payload: &Value) -> Result<Value, store::Error> {
         let schedule = Schedule::of(payload);
         let id = Uuid::now_v7();
+        metrics::correlate(&id);
         let mut parts = self.0.get().await;
         match parts.store().begin_run(id, schedule.as_str()).await {
             Err(store::Error::Credentials(code)) => {
@@ -120,6 +122,7 @@ impl App {
             // what the comparison found may have given orders their number
             self.orders(&mut parts, &mut run).await;
         }
+        figures(&parts, &mut run).await;
         let report = run.report();
         parts.store().finish_run(id, &report).await?;
         tracing::info!(run.id = %id, schedule = schedule.as_str(), report = %report, "Reconciliation finished");
@@ -169,6 +172,28 @@ async fn releases(parts: &Parts, run: &mut Run) {
                 return run.problem("releases", &"SignalWire refuses our credentials");
             }
             Err(error) => run.problem("releases", &error),
+        }
+    }
+}
+
+/// How things stand now, for the dashboard and the alarms.
+async fn figures(parts: &Parts, run: &mut Run) {
+    let figures = match parts.store().platform_figures().await {
+        Ok(figures) => figures,
+        Err(error) => return run.problem("figures", &error),
+    };
+    for (metric, figure) in [
+        (Metric::OrdersNeedingAttention, "orders_needing_attention"),
+        (Metric::NumbersActive, "numbers_active"),
+        (Metric::NumbersMonthlyCost, "numbers_monthly_cost"),
+        (Metric::WorkspacesActive, "workspaces_active"),
+        (Metric::WorkspacesPaying, "workspaces_paying"),
+        (Metric::WorkspacesProvisioned, "workspaces_provisioned"),
+        (Metric::SentAfterStop, "sent_after_stop"),
+        (Metric::ReportsParked, "reports_parked"),
+    ] {
+        if let Some(value) = figures[figure].as_f64() {
+            metrics::record(metric, value);
         }
     }
 }

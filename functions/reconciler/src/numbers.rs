@@ -2,6 +2,7 @@
 
 use crate::handler::Parts;
 use crate::run::Run;
+use common::metrics::{self, Metric};
 use common::signalwire::{Error as Carrier, NumberRecord};
 use common::store::{self, Adoption, NumberFinding};
 use serde_json::{Value, json};
@@ -48,6 +49,15 @@ pub async fn compare(parts: &Parts, run: &mut Run) {
             run.problem("numbers", &error);
         }
     }
+    // what the project has besides us is no difference
+    let differing = findings
+        .iter()
+        .filter(|finding| finding.is_ghost || is_ours(parts, finding))
+        .count();
+    metrics::record(
+        Metric::NumbersDiffering,
+        f64::from(u32::try_from(differing).unwrap_or(u32::MAX)),
+    );
     let orphans: Vec<&str> = findings
         .iter()
         .filter(|f| !f.is_ghost)
@@ -62,6 +72,15 @@ pub async fn compare(parts: &Parts, run: &mut Run) {
         }
         repair(parts, run, number).await;
     }
+}
+
+/// Whether a number that nobody here knows carries an order of ours.
+fn is_ours(parts: &Parts, finding: &NumberFinding) -> bool {
+    let is_shared = finding
+        .phone_number
+        .parse()
+        .is_ok_and(|number| parts.shared.contain(&number));
+    !is_shared && finding.friendly_name.as_deref().and_then(order_in).is_some()
 }
 
 /// Ours, but not on the carrier's list: asked for by its SID before it is believed.

@@ -44,7 +44,8 @@ async fn answer(receiver: &Receiver, arrival: Arrival<'_>) -> Result<Document, F
     let form = arrival.payload.into_form()?;
     match arrival.hook {
         Some(Hook::Call) => {
-            let (call, route) = ingest::call(&receiver.store, &receiver.shared, &form, arrival.at).await?;
+            let (call, route) =
+                ingest::call(&receiver.store, &receiver.shared, &form, arrival.moment).await?;
             Ok(script::answer(&route, &call.sid, call.business.as_str(), urls))
         }
         Some(Hook::DialResult) => {
@@ -64,10 +65,13 @@ async fn answer(receiver: &Receiver, arrival: Arrival<'_>) -> Result<Document, F
             ingest::recording_done(&receiver.store, &form).await?;
             Ok(Document(vec![Verb::Hangup]))
         }
-        Some(Hook::CallScript(message)) => match receiver.store.find_call_script(message).await? {
-            Some(found) => Ok(script::outbound(&found)),
-            None => Err(Failure::NotFound),
-        },
+        Some(Hook::CallScript(message)) => {
+            common::metrics::correlate_only(&message);
+            match receiver.store.find_call_script(message).await? {
+                Some(found) => Ok(script::outbound(&found)),
+                None => Err(Failure::NotFound),
+            }
+        }
         _ => Err(Failure::NotFound),
     }
 }
