@@ -43,6 +43,9 @@ impl Drop for LocalEnv {
 fn text(environment: &[(String, String)]) -> String {
     let mut lines = vec!["# Written by `cargo dev`, and removed when it ends.".to_owned()];
     for (name, value) in environment {
+        if name == "APP_URL" {
+            lines.push(format!("GATEWAY_URL={value}")); // for tools: where `cargo dev` itself answers
+        }
         let value = if name == "APP_URL" { WATCH_URL } else { value };
         lines.push(format!("{name}={value}"));
         if name == "DATABASE_URL" {
@@ -78,7 +81,9 @@ mod tests {
         ];
         let pairs: Vec<(String, String)> = pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
         let text = text(&pairs);
-        assert!(text.contains("\nAPP_URL=http://127.0.0.1:9000\nDATABASE_URL=postgres://x\n"));
+        assert!(text.contains(
+            "\nGATEWAY_URL=http://127.0.0.1:8787\nAPP_URL=http://127.0.0.1:9000\nDATABASE_URL=postgres://x\n"
+        ));
         assert!(text.ends_with("\nMIGRATION_DATABASE_URL=postgres://x\nWEBHOOK_SIGNATURES=off\n"));
         assert!(
             text.lines()

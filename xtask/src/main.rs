@@ -6,8 +6,10 @@ mod ci;
 mod faults;
 mod help;
 mod lambda_events;
+mod migrate;
 mod operate;
 mod process;
+mod rehearse;
 mod sam;
 mod size;
 mod venv;
@@ -37,13 +39,15 @@ fn run(arguments: &[&str]) -> Result<(), String> {
             Ok(())
         }
         ["ci"] => ci::run(&Workspace::find()?),
+        ["migrate", stack, bootstrap] => migrate::run(&Workspace::find()?, stack, bootstrap),
+        ["rehearse"] => rehearse::run(&Workspace::find()?),
         ["sam"] => sam::run(&Workspace::find()?),
         ["bench"] => bench::run(&Workspace::find()?),
         ["faults", rest @ ..] => faults::run(&Workspace::find()?, rest),
         ["size"] => size::run(&Workspace::find()?),
         ["lambda-events"] => lambda_events::run(&Workspace::find()?, ""),
         ["lambda-events", filter] => lambda_events::run(&Workspace::find()?, filter),
-        ["api-key", ..] => operate::run(&Workspace::find()?, arguments),
+        ["api-key" | "doctor" | "smoke", ..] => operate::run(&Workspace::find()?, arguments),
         [command, ..] if help::knows(command) => Err(format!(
             "`{command}` does not take these arguments; see `cargo xtask help`"
         )),

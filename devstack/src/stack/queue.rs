@@ -256,10 +256,13 @@ async fn speak(State(inner): State<Arc<Inner>>, request: Request) -> Response {
         .headers
         .get("x-amz-target")
         .and_then(|target| target.to_str().ok());
-    if target != Some("AmazonSQS.SendMessage") {
+    if !matches!(
+        target,
+        Some("AmazonSQS.SendMessage" | "AmazonSQS.GetQueueAttributes")
+    ) {
         return refuse(
             "com.amazonaws.sqs#UnsupportedOperation",
-            "only SendMessage is known here",
+            "only SendMessage and GetQueueAttributes are known here",
         );
     }
     let asked: Value = match body::to_bytes(body, 2 * BODY_BYTES_MAX).await {
@@ -272,6 +275,14 @@ async fn speak(State(inner): State<Arc<Inner>>, request: Request) -> Response {
             "com.amazonaws.sqs#QueueDoesNotExist",
             "The specified queue does not exist.",
         );
+    }
+    if target == Some("AmazonSQS.GetQueueAttributes") {
+        let attributes = json!({
+            "ApproximateNumberOfMessages": inner.pending.borrow().to_string(),
+            "VisibilityTimeout": (6 * PATIENCE.as_secs()).to_string(),
+            "RedrivePolicy": json!({ "maxReceiveCount": RECEIVES_MAX }).to_string(),
+        });
+        return amz(StatusCode::OK, &json!({ "Attributes": attributes }));
     }
     if text.is_empty() {
         return refuse(

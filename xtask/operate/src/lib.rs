@@ -3,6 +3,9 @@
 
 mod api_key;
 mod arguments;
+pub mod doctor;
+mod given;
+mod smoke;
 
 use common::config::Settings;
 use common::store::Store;
@@ -17,6 +20,8 @@ pub async fn run(settings: &Settings, arguments: &[&str]) -> Result<String, Stri
     let store = || Store::from_settings(settings, Duration::from_secs(20)).map_err(|error| error.to_string());
     match *command {
         "api-key" => api_key::run(&store()?, rest).await,
+        "doctor" => doctor::run(settings, rest).await,
+        "smoke" => smoke::run(settings, rest).await,
         other => Err(format!("there is no command `{other}`")),
     }
 }
