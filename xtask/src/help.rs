@@ -1,11 +1,15 @@
 //! `cargo xtask help`: one line per command.
 
-const COMMANDS: [(&str, &str); 12] = [
+const COMMANDS: [(&str, &str); 13] = [
     ("ci", "everything that has to hold before a change goes in"),
     ("sam", "checks template.yaml with `sam validate --lint`"),
     (
         "migrate STACK FILE",
         "puts the built migrator into a stack and runs it, before a release goes there",
+    ),
+    (
+        "record-release",
+        "keeps the statements of a release, so that later schemas are tried with them",
     ),
     (
         "rehearse",

@@ -10,6 +10,7 @@ mod migrate;
 mod operate;
 mod process;
 mod rehearse;
+mod release;
 mod sam;
 mod size;
 mod venv;
@@ -40,6 +41,7 @@ fn run(arguments: &[&str]) -> Result<(), String> {
         }
         ["ci"] => ci::run(&Workspace::find()?),
         ["migrate", stack, bootstrap] => migrate::run(&Workspace::find()?, stack, bootstrap),
+        ["record-release"] => release::run(&Workspace::find()?),
         ["rehearse"] => rehearse::run(&Workspace::find()?),
         ["sam"] => sam::run(&Workspace::find()?),
         ["bench"] => bench::run(&Workspace::find()?),

@@ -4,6 +4,7 @@ mod callers;
 mod figures;
 mod migrations;
 mod numbers;
+mod releases;
 mod schema;
 mod statements;
 mod support;

@@ -105,6 +105,8 @@ async fn migrate(client: &mut Client) -> Result<Value, Error> {
         .map_err(|_| Error::Locked)??;
     // the chain of causes says which migration and why
     let report = embedded::migrations::runner()
+        // after a rollback the schema is newer than the code, which is as it should be
+        .set_abort_missing(false)
         .run_async(client)
         .await
         .map_err(|error| {
