@@ -11,7 +11,7 @@ language sql immutable parallel safe as $$
         when digits like '00%' and length(digits) between 10 and 17 then '+' || substr(digits, 3)
         when length(digits) = 10 then '+1' || digits
         when length(digits) between 11 and 15 then '+' || digits
-        when length(digits) between 3 and 6 then digits
+        when length(digits) between 3 and 8 then digits -- as many as the senders of messages may have
     end
     from (select plain ~ '^[^0-9]*\+' as international, regexp_replace(plain, '[^0-9]', '', 'g') as digits
           from (select regexp_replace(
@@ -77,7 +77,11 @@ create table conversation_messages (
     segments             integer,
     attachments          jsonb not null default '[]',
     reply                text check (reply in ('stop', 'start', 'help')),
+    reply_withheld       boolean not null default false,
     connect_phone        text,
+    send_after           timestamptz,
+    released_at          timestamptz,
+    reserved_price       numeric(12, 5),
     call_duration        integer,
     call_recording_url   text,
     call_recording_sid   text,
@@ -91,6 +95,10 @@ create table conversation_messages (
 );
 comment on column conversation_messages.external_id is 'the carrier''s SID, opaque';
 comment on column conversation_messages.reply is 'which keyword answer was given, so that a repeat gets the same';
+comment on column conversation_messages.reply_withheld is 'the keyword took effect, but was not answered: too many came';
+comment on column conversation_messages.send_after is 'held until then, for the customer''s quiet hours; null: not held';
+comment on column conversation_messages.released_at is 'when a held message was taken up to be sent';
+comment on column conversation_messages.reserved_price is 'what it was expected to cost, counted until the carrier''s price is known';
 comment on column conversation_messages.connect_phone is 'the agent who is rung first in a call that joins two people';
 comment on column conversation_messages.call_duration is 'seconds';
 comment on column conversation_messages.dial_status is 'how the forwarded leg of an inbound call ended';
@@ -110,7 +118,11 @@ create table unrouted_messages (
     body            text not null default '',
     attachments     jsonb not null default '[]',
     reply           text,
+    reply_withheld  boolean not null default false,
+    segments        integer,
+    price           numeric(12, 5),
     received_at     timestamptz not null default now(),
     unique (external_id, recipient_phone)
 );
+comment on column unrouted_messages.price is 'the carrier charges it all the same; the platform''s to bear';
 create index unrouted_messages_received on unrouted_messages (received_at);

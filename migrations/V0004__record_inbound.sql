@@ -84,6 +84,7 @@ declare
     number_id uuid;
     thread conversations;
     consent_owner uuid;
+    withheld boolean := false;
 begin
     select o_workspace, o_name, o_number_id into workspace_id, workspace_name, number_id
     from route_inbound(p_business, p_customer, p_sid, p_shared);
@@ -93,16 +94,20 @@ begin
         when p_keyword in ('stop', 'start', 'help') and (workspace_id is not null or p_shared) then p_keyword
         when p_keyword = 'yes' and is_opted_out(consent_owner, p_business, p_customer) then 'start'
     end;
+    if reply is not null then
+        withheld := not may_confirm(workspace_id, p_business, p_customer, p_at);
+    end if;
 
     if workspace_id is null then
         outcome := 'unrouted';
-        insert into unrouted_messages (id, external_id, channel, sender_phone, recipient_phone, body, attachments, reply, received_at)
-        values (p_id, p_sid, p_channel, p_customer, p_business, p_body, p_attachments, reply, p_at)
+        insert into unrouted_messages (id, external_id, channel, sender_phone, recipient_phone, body, attachments, reply,
+                                       reply_withheld, segments, received_at)
+        values (p_id, p_sid, p_channel, p_customer, p_business, p_body, p_attachments, reply, withheld, p_segments, p_at)
         on conflict (external_id, recipient_phone) do nothing
         returning id into message_id;
         if message_id is null then
             outcome := 'unrouted_duplicate';
-            select u.id, u.reply into message_id, reply from unrouted_messages u
+            select u.id, case when not u.reply_withheld then u.reply end into message_id, reply from unrouted_messages u
             where u.external_id = p_sid and u.recipient_phone = p_business;
             return;
         end if;
@@ -112,15 +117,16 @@ begin
         conversation_id := (thread).id;
         insert into conversation_messages as m (
             id, workspace_id, conversation_id, direction, body, sender_phone, recipient_phone, external_id, status,
-            segments, attachments, reply, created_at)
+            segments, attachments, reply, reply_withheld, created_at)
         values (
             p_id, workspace_id, conversation_id, 'inbound', p_body, p_customer, p_business, p_sid, 'received',
-            p_segments, p_attachments, reply, p_at)
+            p_segments, p_attachments, reply, withheld, p_at)
         on conflict do nothing
         returning m.id into message_id;
         if message_id is null then
             outcome := 'duplicate';
-            select m.id, m.reply, m.conversation_id into message_id, reply, conversation_id
+            select m.id, case when not m.reply_withheld then m.reply end, m.conversation_id
+            into message_id, reply, conversation_id
             from conversation_messages m
             where m.external_id = p_sid and m.workspace_id = record_inbound_message.workspace_id;
             return;
@@ -131,5 +137,11 @@ begin
 
     if reply in ('stop', 'start') then
         perform record_consent(consent_owner, p_business, p_customer, reply = 'stop', p_word, p_sid, p_at);
+    end if;
+    if reply = 'stop' then
+        perform await_sends_under_way(p_business, p_customer);
+    end if;
+    if withheld then
+        reply := null;
     end if;
 end $$;

@@ -49,23 +49,59 @@ create function find_reported(p_id uuid, p_sid text) returns conversation_messag
 language plpgsql as $$
 declare
     found_row conversation_messages;
+    tenant uuid;
 begin
     if p_id is not null then
-        select * into found_row from conversation_messages
-        where id = p_id and (external_id is null or external_id = p_sid) for update;
-        if found then
-            if found_row.external_id is null and not exists (
-                select 1 from conversation_messages
-                where external_id = p_sid and workspace_id = found_row.workspace_id) then
-                update conversation_messages set external_id = p_sid where id = p_id;
-                perform adopt_reports(p_sid);
-                select * into found_row from conversation_messages where id = p_id;
-            end if;
+        select * into found_row from conversation_messages where id = p_id for update;
+        tenant := found_row.workspace_id;
+        if found_row.external_id = p_sid then
             return found_row;
-        end if;
+        elsif found and found_row.external_id is null and not exists (
+            select 1 from conversation_messages where external_id = p_sid and workspace_id = tenant) then
+            update conversation_messages set external_id = p_sid where id = p_id;
+            perform adopt_reports(p_sid);
+            select * into found_row from conversation_messages where id = p_id;
+            return found_row;
+        end if; -- else the SID is another row's, or the row another SID's: the SID decides
     end if;
-    select * into found_row from conversation_messages where external_id = p_sid order by created_at limit 1 for update;
+    select * into found_row from conversation_messages where external_id = p_sid
+    order by (workspace_id = tenant) desc nulls last, created_at limit 1 for update;
     return found_row;
+end $$;
+
+-- What a code of the carrier says beyond "not delivered", whichever way it came. A customer who is blocked there counts as opted out
+-- of that sender, as of the message that met the block: what they said since then rules. A number in no active campaign may not text.
+create function apply_carrier_code(p_message conversation_messages, p_code text) returns void
+language plpgsql as $$
+declare
+    own uuid;
+    consent_owner uuid;
+begin
+    if (p_message).direction <> 'outbound'
+       or (select c.channel from conversations c where c.id = (p_message).conversation_id) = 'call' then
+        return;
+    end if;
+    select n.id into own from workspace_phone_numbers n
+    where n.phone_number = (p_message).sender_phone and n.workspace_id = (p_message).workspace_id
+    order by n.status = 'released', n.provisioned_at desc limit 1;
+    if p_code in ('21610', '30004', 'message_blocked_by_number', 'message_blocked_by_carrier') then
+        consent_owner := case when own is not null then (p_message).workspace_id end;
+        if not exists (
+            select 1 from opt_outs o
+            where o.business_phone = (p_message).sender_phone and o.customer_phone = (p_message).recipient_phone
+              and o.workspace_id is not distinct from consent_owner
+              and (o.opted_out or o.changed_at > (p_message).created_at)) then
+            perform record_consent(consent_owner, (p_message).sender_phone, (p_message).recipient_phone, true, p_code,
+                (p_message).external_id, (p_message).created_at, 'carrier', 'the carrier blocks messages to this customer');
+        end if;
+    elsif p_code in ('21717', 'inactive_campaign', 'associated_campaign_inactive') then
+        insert into phone_number_readiness as r (phone_number_id, workspace_id, messaging_readiness, reason)
+        select n.id, n.workspace_id, 'failed', 'the carrier refused a message: the number is in no active messaging campaign (21717)'
+        from workspace_phone_numbers n where n.id = own and n.status <> 'released'
+        on conflict (phone_number_id) do update
+        set messaging_readiness = 'failed', reason = excluded.reason, campaign_order_id = null, updated_at = now()
+        where r.updated_at <= (p_message).created_at; -- what was found out since then is newer
+    end if;
 end $$;
 
 create function apply_message_status(p_message conversation_messages, p_sid text, p_report jsonb)
@@ -75,11 +111,13 @@ declare
     code text := p_report ->> 'error_code';
     old_rank integer := message_status_rank((p_message).status);
     new_rank integer := message_status_rank(reported);
+    is_news boolean;
 begin
     insert into status_reports (workspace_id, message_id, external_id, status, error_code, sequence, reported_at)
     values ((p_message).workspace_id, (p_message).id, p_sid, reported, code,
             (p_report ->> 'sequence')::integer, (p_report ->> 'reported_at')::timestamptz)
     on conflict do nothing;
+    is_news := found;
     if (p_message).direction = 'inbound' then
         return; -- the carrier also reports on what it received; the row is final from the start
     end if;
@@ -100,6 +138,9 @@ begin
            or m.segments is distinct from greatest(m.segments, (p_report ->> 'segments')::integer)
            or m.price is distinct from coalesce((p_report ->> 'price')::numeric, m.price)
            or (reported = 'delivered' and m.delivered_at is null));
+    if is_news and code is not null then
+        perform apply_carrier_code(p_message, code);
+    end if;
 end $$;
 
 create function apply_call_status(p_message conversation_messages, p_sid text, p_report jsonb)

@@ -10,6 +10,8 @@ declare
     number_id uuid;
     thread conversations;
     rung_at timestamptz := p_at;
+    allowed tier_limits;
+    refused text[];
 begin
     select o_workspace, o_name, o_number_id into workspace_id, workspace_name, number_id
     from route_inbound(p_business, p_customer, p_sid, p_shared);
@@ -43,6 +45,22 @@ begin
     select case when voice_is_open(s.business_hours, s.time_zone, rung_at) then s.forward_to else '{}' end, s.greeting
     into forward_to, greeting
     from voice_settings s where s.phone_number_id = number_id;
+
+    -- a forwarded call is a call that we pay for
+    if cardinality(forward_to) > 0 then
+        select l.* into allowed from workspaces w, limits_of(w.id, w.subscription_tier) l
+        where w.id = record_inbound_call.workspace_id;
+        if not allowed.sending_enabled then
+            refused := array['sending_disabled'];
+            forward_to := '{}';
+        else
+            select array_agg('destination_blocked'::text) into refused from unnest(forward_to) t where blocked_because(t) is not null;
+            forward_to := array(select t from unnest(forward_to) t where blocked_because(t) is null);
+        end if;
+        if refused is not null and outcome = 'recorded' then
+            perform count_refusal(record_inbound_call.workspace_id, refused[1]);
+        end if;
+    end if;
 end $$;
 
 -- How the forwarded leg of an inbound call ended, and what voicemail needs when nobody answered.

@@ -14,17 +14,23 @@ comment on column idempotency_keys.answer is '{"status": 201, "body": {…}}, gi
 -- Decides on a send and, when it may go, writes its row; the consent check stands in the statement that creates the row.
 --
 -- `outcome`: `created` (go and send), `replay` (`answer` is what was answered before), `running`, `mismatch`, `unsettled` (an
--- earlier try with this key broke off: `message_id` is its row), or a refusal: those of `authorise`, `opted_out`, `no_number`,
--- `number_not_ready`, with `detail` saying why.
+-- earlier try with this key broke off: `message_id` is its row), `held` (until `send_at`: the reconciler sends it then), or a
+-- refusal: those of `authorise`, `country_not_allowed`, `destination_blocked`, `sending_disabled`, `no_number`,
+-- `number_not_ready`, `quiet_hours` (until `send_at`), `opted_out`, `loop_detected`, `rate_limited`, `daily_cap`, with `detail`
+-- saying why. `p_refusal` is what the caller found out about the destination; it counts once it is known who asks.
 create function begin_outbound(
     p_workspace uuid, p_owner text, p_api_key bytea, p_scope text,
     p_id uuid, p_key text, p_hash bytea, p_channel text, p_to text, p_body text,
     p_attachments jsonb, p_segments integer, p_from text, p_platform text, p_whatsapp text, p_connect text, p_at timestamptz,
+    p_refusal text, p_quiet text,
     out outcome text, out detail text, out from_phone text, out conversation_id uuid, out message_id uuid, out answer jsonb,
-    out created_at timestamptz)
+    out created_at timestamptz, out send_at timestamptz, out retry_after_seconds integer, out max_price numeric)
 language plpgsql as $$
 declare
     permit record;
+    place record;
+    allowed tier_limits;
+    price numeric;
     tenant workspaces;
     known idempotency_keys;
     thread conversations;
@@ -39,12 +45,20 @@ begin
     end if;
     tenant := permit.tenant;
 
+    allowed := limits_of(p_workspace, tenant.subscription_tier);
+    max_price := case when p_channel = 'call' then allowed.max_price_per_minute
+                      when p_channel = 'sms' then allowed.max_price_per_segment * greatest(coalesce(p_segments, 1), 1)
+                          + case when p_attachments <> '[]' then allowed.max_price_per_segment * 2 else 0 end end;
+
+    <<decision>>
+    begin -- whatever leaves this block is counted behind it
     -- the same call again, after its answer was lost
-    select m.id, m.sender_phone, m.conversation_id, m.created_at into message_id, from_phone, conversation_id, created_at
+    select m.id, m.sender_phone, m.conversation_id, m.created_at, m.send_after
+    into message_id, from_phone, conversation_id, created_at, send_at
     from conversation_messages m where m.id = p_id and m.workspace_id = p_workspace;
     if found then
-        outcome := 'created';
-        return;
+        outcome := case when send_at is not null then 'held' when may_still_send(p_workspace, p_id) then 'created' else 'opted_out' end;
+        exit decision;
     end if;
 
     if p_key is not null then
@@ -56,17 +70,34 @@ begin
             outcome := case
                 when known.request_hash <> p_hash then 'mismatch'
                 when known.answer is not null then 'replay'
+                when (select m.send_after is not null from conversation_messages m where m.id = known.message_id) then 'held'
                 -- no function runs for as long as this: whoever held the key is gone
                 when known.created_at < now() - interval '2 minutes' then 'unsettled'
                 else 'running' end;
             if outcome = 'unsettled' then
                 update conversation_messages m set status = 'unknown', updated_at = now()
                 where m.id = known.message_id and m.status = 'queued' and m.external_id is null;
-                select m.conversation_id, m.sender_phone, m.created_at into conversation_id, from_phone, created_at
+            end if;
+            if outcome in ('unsettled', 'held') then
+                select m.conversation_id, m.sender_phone, m.created_at, m.send_after
+                into conversation_id, from_phone, created_at, send_at
                 from conversation_messages m where m.id = known.message_id;
             end if;
-            return;
+            exit decision;
         end if;
+    end if;
+
+    if not allowed.sending_enabled then
+        outcome := 'sending_disabled';
+        exit decision;
+    elsif p_refusal is not null then
+        outcome := p_refusal;
+        exit decision;
+    end if;
+    detail := coalesce('to: ' || blocked_because(p_to), 'connect: ' || blocked_because(p_connect));
+    if detail is not null then
+        outcome := 'destination_blocked';
+        exit decision;
     end if;
 
     -- Which number: the one named, else the one this customer last talked with, else the primary; Starter: the shared one.
@@ -81,12 +112,12 @@ begin
                or (tenant.subscription_tier <> 'starter' and p_channel <> 'whatsapp') then
                 outcome := 'no_number';
                 detail := 'the workspace has no number that matches "from"';
-                return;
+                exit decision;
             end if;
         elsif own.status <> 'active' then
             outcome := 'no_number';
             detail := 'the number named in "from" is ' || own.status;
-            return;
+            exit decision;
         end if;
     elsif tenant.subscription_tier <> 'starter' or p_channel = 'whatsapp' then
         select n.* into own
@@ -110,7 +141,7 @@ begin
                      where o.workspace_id = p_workspace and o.state not in ('active', 'canceled')
                      order by o.created_at desc limit 1),
                     'the workspace has no active primary number');
-                return;
+                exit decision;
             end if;
         end if;
     end if;
@@ -118,7 +149,7 @@ begin
     if from_phone is null then
         outcome := 'no_number';
         detail := 'there is no shared number for this channel';
-        return;
+        exit decision;
     end if;
 
     if p_channel = 'sms' and own.id is not null then
@@ -128,27 +159,52 @@ begin
             outcome := 'number_not_ready';
             detail := 'the number cannot text yet: ' ||
                 coalesce(readiness.reason, 'its campaign assignment is ' || readiness.messaging_readiness);
-            return;
+            exit decision;
         end if;
+    end if;
+
+    if allowed.quiet_from is not null then
+        send_at := quiet_until(
+            allowed.quiet_from, allowed.quiet_until, phone_zones_of(p_to, allowed.time_zone), p_at);
+    end if;
+    if send_at is not null and p_quiet is distinct from 'hold' then
+        outcome := 'quiet_hours';
+        exit decision;
     end if;
 
     thread := lock_conversation(p_workspace, own.id, from_phone, p_to, p_channel);
     conversation_id := (thread).id;
     created_at := p_at;
-    -- The consent check and the row are one statement. A person who asked not to be texted may still be called.
+    perform lock_consent(from_phone, p_to);
+    if p_channel <> 'call' and is_opted_out(p_workspace, from_phone, p_to) then
+        outcome := 'opted_out';
+    elsif is_looping(conversation_id, allowed, p_at) then
+        outcome := 'loop_detected';
+        retry_after_seconds := 60 * allowed.loop_minutes;
+    else
+        price := send_estimate(p_channel, p_segments, p_attachments);
+        select * into place from reserve_send(p_workspace, allowed, p_channel = 'call', price);
+        outcome := place.refusal;
+        detail := place.detail;
+        retry_after_seconds := place.retry_after_seconds;
+    end if;
+    if outcome is not null then
+        if (thread).message_count = 0 then
+            delete from conversations c where c.id = (thread).id and c.message_count = 0;
+        end if;
+        exit decision;
+    end if;
+    -- The consent check and the row are one statement, under the lock. A person who asked not to be texted may still be called.
     insert into conversation_messages as m (
         id, workspace_id, conversation_id, direction, body, sender_phone, recipient_phone, status, segments, attachments,
-        connect_phone, created_at)
+        connect_phone, send_after, reserved_price, created_at)
     select p_id, p_workspace, conversation_id, 'outbound', p_body, from_phone, p_to, 'queued', p_segments, p_attachments,
-           p_connect, p_at
+           p_connect, send_at, price, p_at
     where p_channel = 'call' or not is_opted_out(p_workspace, from_phone, p_to)
     returning m.id into message_id;
     if message_id is null then
         outcome := 'opted_out';
-        if (thread).message_count = 0 then
-            delete from conversations c where c.id = (thread).id and c.message_count = 0;
-        end if;
-        return;
+        exit decision;
     end if;
     if p_key is not null then
         insert into idempotency_keys (workspace_id, key, request_hash, message_id)
@@ -167,7 +223,35 @@ begin
             order by k.created_at, k.id limit 1)),
         updated_at = now()
     where c.id = conversation_id;
-    outcome := 'created';
+    outcome := case when send_at is null then 'created' else 'held' end;
+    end decision;
+
+    if outcome not in ('created', 'held', 'replay', 'running', 'mismatch', 'unsettled') then
+        perform count_refusal(p_workspace, outcome);
+    end if;
+end $$;
+
+-- Asked again before a message is offered to the carrier later than in one breath with its row: whoever opted out meanwhile gets
+-- nothing, and the row says so.
+create function may_still_send(p_workspace uuid, p_id uuid) returns boolean
+language plpgsql as $$
+declare
+    waiting conversation_messages;
+begin
+    perform act_for(p_workspace);
+    select m.* into waiting from conversation_messages m join conversations c on c.id = m.conversation_id
+    where m.id = p_id and m.workspace_id = p_workspace and c.channel <> 'call';
+    if not found then
+        return true;
+    end if;
+    perform lock_consent(waiting.sender_phone, waiting.recipient_phone);
+    if not is_opted_out(p_workspace, waiting.sender_phone, waiting.recipient_phone) then
+        return true;
+    end if;
+    update conversation_messages m
+    set status = 'failed', error_message = 'the customer opted out before it was sent', updated_at = now()
+    where m.id = p_id and m.status in ('queued', 'unknown') and m.external_id is null;
+    return false;
 end $$;
 
 -- Writes what the carrier answered. `p_keep_key` is false when the carrier did not take the message and asked to wait: the
@@ -176,6 +260,8 @@ create function finish_outbound(
     p_id uuid, p_workspace uuid, p_key text, p_sid text, p_status text, p_error_code text, p_error_message text,
     p_segments integer, p_price numeric, p_keep_key boolean, p_answer jsonb)
 returns void language plpgsql as $$
+declare
+    message conversation_messages;
 begin
     if p_sid is not null then
         perform pg_advisory_xact_lock(hashtextextended(p_sid, 1));
@@ -191,7 +277,11 @@ begin
         segments = coalesce(p_segments, m.segments),
         price = coalesce(p_price, m.price),
         updated_at = now()
-    where m.id = p_id and m.workspace_id = p_workspace;
+    where m.id = p_id and m.workspace_id = p_workspace
+    returning * into message;
+    if found and p_error_code is not null then
+        perform apply_carrier_code(message, p_error_code);
+    end if;
     if p_sid is not null then
         perform adopt_reports(p_sid);
     end if;

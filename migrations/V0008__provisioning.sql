@@ -226,10 +226,11 @@ begin
         where phone_number_id = p_number and released_at is null;
 end $$;
 
--- The purchase is known: the number is recorded, once, and its order moves on. Returns the number's id.
+-- The purchase is known: the number is recorded, once, and its order moves on. Returns the number's id. Where the workspace has lost
+-- its plan while the purchase was under way, the number is suspended like its others, and due when the grace is over.
 create function record_purchase(
     p_order uuid, p_lease uuid, p_number_id uuid, p_sid text, p_phone_number text, p_friendly_name text, p_capabilities jsonb,
-    p_voice_url text, p_sms_url text, p_status_url text, p_campaign boolean)
+    p_voice_url text, p_sms_url text, p_status_url text, p_campaign boolean, p_grace_days integer)
 returns uuid language plpgsql as $$
 declare
     ordered provisioning_orders;
@@ -249,10 +250,15 @@ begin
         status, number_type)
     values (
         p_number_id, ordered.workspace_id, p_phone_number, p_sid, coalesce(ordered.friendly_name, p_friendly_name), p_capabilities,
-        p_voice_url, p_sms_url, p_status_url, 'active', ordered.number_type);
+        p_voice_url, p_sms_url, p_status_url,
+        case when tenant.is_active and tenant.subscription_tier <> 'starter' then 'active' else 'suspended' end, ordered.number_type);
+    insert into phone_number_releases (phone_number_id, workspace_id, reason, release_at, next_attempt_at)
+    select n.id, n.workspace_id, 'plan', now() + make_interval(days => p_grace_days), now() + make_interval(days => p_grace_days)
+    from workspace_phone_numbers n where n.id = p_number_id and n.status = 'suspended';
     insert into phone_number_readiness (phone_number_id, workspace_id, messaging_readiness, reason)
     values (p_number_id, ordered.workspace_id, case when p_campaign then 'pending' else 'not_required' end,
             case when p_campaign then 'the number is being assigned to the messaging campaign' end);
+    delete from spare_numbers s where s.phone_number = p_phone_number;
     update provisioning_orders
     set state = 'configuring', phone_number_sid = p_sid, phone_number_id = p_number_id, reason = null, updated_at = now()
     where id = p_order;

@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use tokio::sync::RwLock;
 
-const REFETCH_SECONDS_MIN: u64 = 60;
+const REFETCH_MIN: Duration = Duration::from_secs(60);
 /// How far the issuer's clock may be from ours.
 const LEEWAY_SECONDS: u64 = 30;
 const FETCH_SECONDS_MAX: u64 = 5;
@@ -87,6 +87,8 @@ pub struct Verifier {
     jwks_url: url::Url,
     http: OnceLock<reqwest::Client>,
     keys: RwLock<Option<Keys>>,
+    /// How long a key set is good before another may be asked for.
+    refetch_min: Duration,
 }
 
 struct Keys {
@@ -112,6 +114,7 @@ impl Verifier {
             jwks_url: https_or_loopback("AUTH_JWKS_URL", &jwks_url)?,
             http: OnceLock::new(),
             keys: RwLock::new(None),
+            refetch_min: REFETCH_MIN,
         })
     }
 
@@ -172,14 +175,14 @@ impl Verifier {
             if let Some(jwk) = find(&keys.set, kid) {
                 return Ok(jwk);
             }
-            if keys.fetched.elapsed() < Duration::from_secs(REFETCH_SECONDS_MIN) {
+            if keys.fetched.elapsed() < self.refetch_min {
                 return Err(Refusal::Invalid);
             }
         }
         let mut keys = self.keys.write().await;
         let stale = keys
             .as_ref()
-            .is_none_or(|keys| keys.fetched.elapsed() >= Duration::from_secs(REFETCH_SECONDS_MIN));
+            .is_none_or(|keys| keys.fetched.elapsed() >= self.refetch_min);
         if stale {
             match self.fetch().await {
                 Some(set) => {
@@ -270,6 +273,7 @@ fn member(claims: Claims) -> Member {
 mod tests {
     use super::*;
     use serde_json::json;
+    use testkit::identity::{Claims, Issuer};
 
     fn of(claims: Value) -> Member {
         member(serde_json::from_value(claims).unwrap())
@@ -349,5 +353,100 @@ mod tests {
             .is_err()
         );
         assert!(read(&[]).is_err());
+    }
+
+    /// A verifier of an issuer's tokens, which may ask for keys again after that long.
+    fn verifier(issuer: &Issuer, audience: Option<&str>, refetch_min: Duration) -> Verifier {
+        let (url, jwks) = (issuer.url(), issuer.jwks_url());
+        let mut settings = Settings::of(&[("AUTH_ISSUER", &url), ("AUTH_JWKS_URL", &jwks)]);
+        if let Some(audience) = audience {
+            settings = settings.with("AUTH_AUDIENCE", audience);
+        }
+        let mut verifier = Verifier::from_settings(&settings).expect("both are on loopback");
+        verifier.refetch_min = refetch_min;
+        verifier
+    }
+
+    async fn verify(verifier: &Verifier, token: &str) -> Result<String, Refusal> {
+        let header = format!("Bearer {token}");
+        verifier.verify(Some(&header)).await.map(|member| member.subject)
+    }
+
+    #[tokio::test]
+    async fn each_forged_token_is_refused_beside_a_good_one() {
+        let issuer = Issuer::start().unwrap();
+        let claims = || Claims::of("user_1").organization("org_1", "admin", "acme");
+        for audience in [None, Some("ringspace")] {
+            let verifier = verifier(&issuer, audience, REFETCH_MIN);
+            let claims = audience.map_or_else(claims, |audience| claims().audience(audience));
+            for algorithm in [Algorithm::RS256, Algorithm::ES256] {
+                let good = issuer.token_with(algorithm, &claims);
+                assert_eq!(
+                    verify(&verifier, &good).await,
+                    Ok("user_1".into()),
+                    "{algorithm:?}"
+                );
+            }
+            for (name, forged) in issuer.forged(&claims) {
+                assert_eq!(verify(&verifier, &forged).await, Err(Refusal::Invalid), "{name}");
+            }
+            assert_eq!(issuer.jwks_requests(), if audience.is_none() { 1 } else { 2 });
+        }
+        let strict = verifier(&issuer, Some("ringspace"), REFETCH_MIN);
+        for claims in [claims(), claims().audience("somebody-else")] {
+            assert_eq!(
+                verify(&strict, &issuer.token(&claims)).await,
+                Err(Refusal::Invalid)
+            );
+        }
+        // a clock that is a little off is forgiven
+        let late = claims().expired_for(Duration::from_secs(10));
+        let lenient = verifier(&issuer, None, REFETCH_MIN);
+        assert_eq!(verify(&lenient, &issuer.token(&late)).await, Ok("user_1".into()));
+    }
+
+    #[tokio::test]
+    async fn a_new_key_is_fetched_once_the_pause_is_over_and_not_before() {
+        let issuer = Issuer::start().unwrap();
+        let claims = Claims::of("user_1");
+        let (patient, eager) = (
+            verifier(&issuer, None, REFETCH_MIN),
+            verifier(&issuer, None, Duration::ZERO),
+        );
+        let old = issuer.token(&claims);
+        for verifier in [&patient, &eager] {
+            assert!(verify(verifier, &old).await.is_ok());
+        }
+        issuer.rotate(false);
+        let new = issuer.token(&claims);
+        let fetched = issuer.jwks_requests();
+        for _ in 0..3 {
+            assert_eq!(verify(&patient, &new).await, Err(Refusal::Invalid));
+        }
+        assert_eq!(issuer.jwks_requests(), fetched, "not before the pause is over");
+        assert_eq!(verify(&eager, &new).await, Ok("user_1".into()));
+        assert_eq!(issuer.jwks_requests(), fetched + 1);
+        assert_eq!(
+            verify(&eager, &old).await,
+            Err(Refusal::Invalid),
+            "its key was withdrawn"
+        );
+    }
+
+    #[tokio::test]
+    async fn without_the_issuer_nobody_new_gets_in() {
+        let issuer = Issuer::start().unwrap();
+        let token = issuer.token(&Claims::of("user_1"));
+        let verifier = verifier(&issuer, None, Duration::ZERO);
+        issuer.fail_jwks(true);
+        assert_eq!(verify(&verifier, &token).await, Err(Refusal::KeysUnavailable));
+        issuer.fail_jwks(false);
+        assert!(verify(&verifier, &token).await.is_ok());
+        // the known keys stay good while it is away
+        issuer.fail_jwks(true);
+        issuer.rotate(true);
+        let unknown = issuer.token(&Claims::of("user_1"));
+        assert_eq!(verify(&verifier, &unknown).await, Err(Refusal::Invalid));
+        assert!(verify(&verifier, &token).await.is_ok());
     }
 }

@@ -102,8 +102,16 @@ impl Spool {
     /// # Errors
     /// When SQS did not take it in time.
     pub async fn keep(&self, spooled: &Spooled) -> Result<(), QueueError> {
+        self.keep_within(spooled, SEND_MAX).await
+    }
+
+    /// The same for who has less time left.
+    ///
+    /// # Errors
+    /// As [`Self::keep`].
+    pub async fn keep_within(&self, spooled: &Spooled, most: Duration) -> Result<(), QueueError> {
         let text = serde_json::to_string(spooled).map_err(|error| QueueError::new(error.to_string()))?;
-        self.0.send_within(&text, SEND_MAX).await
+        self.0.send_within(&text, most.min(SEND_MAX)).await
     }
 }
 

@@ -110,7 +110,10 @@ async fn the_token_is_good_for_the_local_stacks_keys() {
         .await
         .unwrap();
     assert_eq!(
-        (caller.organization.as_str(), caller.may_send()),
+        (
+            caller.organization.as_str(),
+            caller.may(common::domain::Scope::MessagesWrite)
+        ),
         (catalogue::ORGANIZATION, true)
     );
     assert!(

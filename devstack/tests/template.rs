@@ -112,6 +112,7 @@ async fn start(function: &str, settings: Settings) {
         "clerk-webhook" => started!(clerk_webhook::App::start_with(settings)),
         "provision-trigger" => started!(provision_trigger::App::start_with(settings)),
         "webhook-fallback" => started!(webhook_fallback::App::start_with(settings)),
+        "workspace-api" => started!(workspace_api::App::start_with(settings)),
         "spool-replay" => started!(spool_replay::App::start_with(settings)),
         "reconciler" => started!(reconciler::App::start_with(settings)),
         "migrator" => started!(Live::start_with(settings, migrator::Migrator::from_settings)),
@@ -354,17 +355,18 @@ fn routes_are_those_of_the_watcher() {
         .nth(1)
         .expect("there is a router");
     for (path, method, function) in &deployed {
-        let line = routes
-            .lines()
-            .find(|line| line.starts_with(&format!("\"{path}\" =")))
+        let route = routes
+            .split(&format!("\"{path}\" ="))
+            .nth(1)
+            .and_then(|rest| rest.split(']').next())
             .unwrap_or_else(|| panic!("cargo lambda watch has no route {path}"));
-        assert!(line.contains(&format!("\"{function}\"")), "{line}");
+        assert!(route.contains(&format!("\"{function}\"")), "{path}: {route}");
         assert!(
-            method == "ANY" || line.contains(&format!("method = \"{method}\"")),
-            "{line}"
+            method == "ANY" || route.contains(&format!("method = \"{method}\"")),
+            "{path}: {route}"
         );
     }
-    let watched = routes.lines().take_while(|line| line.starts_with('"')).count();
+    let watched = routes.lines().filter(|line| line.starts_with('"')).count();
     let paths: BTreeSet<&String> = deployed.iter().map(|(path, _, _)| path).collect();
     assert_eq!(
         watched,

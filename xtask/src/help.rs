@@ -1,6 +1,6 @@
 //! `cargo xtask help`: one line per command.
 
-const COMMANDS: [(&str, &str); 13] = [
+const COMMANDS: [(&str, &str); 17] = [
     ("ci", "everything that has to hold before a change goes in"),
     ("sam", "checks template.yaml with `sam validate --lint`"),
     (
@@ -26,7 +26,7 @@ const COMMANDS: [(&str, &str); 13] = [
     ),
     (
         "faults [SUITE] [--seed N]",
-        "the fault laboratory in full (docs/RELIABILITY.md): cuts, kills, statuses, carrier, histories, rotation",
+        "the fault laboratory in full (docs/RELIABILITY.md): cuts, kills, statuses, carrier, histories, rotation, queues",
     ),
     (
         "api-key create|list|revoke",
@@ -40,6 +40,19 @@ const COMMANDS: [(&str, &str); 13] = [
         "smoke URL|STACK",
         "a number, a message out, a reply in: [--to NUMBER] [--workspace ID] [--buy] [--env-file PATH]",
     ),
+    (
+        "consent stop|start|export",
+        "changes a customer's consent by hand, or prints the history as CSV",
+    ),
+    (
+        "limits show|set",
+        "what a workspace may send; sending_enabled=false stops it, quiet_from and quiet_until set quiet hours",
+    ),
+    (
+        "blocked list|add|remove",
+        "destinations that are never messaged or called",
+    ),
+    ("refusals [DAYS]", "what was refused to whom today and before"),
     ("help", "this list"),
 ];
 

@@ -49,7 +49,10 @@ fn run(arguments: &[&str]) -> Result<(), String> {
         ["size"] => size::run(&Workspace::find()?),
         ["lambda-events"] => lambda_events::run(&Workspace::find()?, ""),
         ["lambda-events", filter] => lambda_events::run(&Workspace::find()?, filter),
-        ["api-key" | "doctor" | "smoke", ..] => operate::run(&Workspace::find()?, arguments),
+        [
+            "api-key" | "doctor" | "smoke" | "consent" | "limits" | "blocked" | "refusals",
+            ..,
+        ] => operate::run(&Workspace::find()?, arguments),
         [command, ..] if help::knows(command) => Err(format!(
             "`{command}` does not take these arguments; see `cargo xtask help`"
         )),

@@ -1,6 +1,7 @@
 //! The words of the trade, free of I/O: parsed once, typed from there on.
 
 pub mod area_code;
+pub mod csv;
 pub mod destination;
 pub mod keyword;
 pub mod phone_number;

@@ -1,6 +1,7 @@
 //! Placing calls (FACTS 5).
 
 use super::{Client, Error};
+use rust_decimal::Decimal;
 use serde::Deserialize;
 
 /// A call that we place.
@@ -14,6 +15,8 @@ pub struct CallRequest<'a> {
     pub url: &'a str,
     /// Where every status goes.
     pub status_callback: &'a str,
+    /// Dollars a minute: above it the carrier is not to call.
+    pub max_price: Option<Decimal>,
 }
 
 /// A call that the carrier took.
@@ -31,7 +34,8 @@ impl Client {
     /// # Errors
     /// [`Error::OutcomeUnknown`]: the telephone may ring.
     pub async fn place_call(&self, call: &CallRequest<'_>) -> Result<PlacedCall, Error> {
-        let form = [
+        let max_price = call.max_price.map(super::messages::price);
+        let mut form = vec![
             ("From", call.from),
             ("To", call.to),
             ("Url", call.url),
@@ -43,6 +47,7 @@ impl Client {
             ("StatusCallbackEvent", "answered"),
             ("StatusCallbackEvent", "completed"),
         ];
+        form.extend(max_price.as_deref().map(|price| ("MaxPricePerMinute", price)));
         self.send(self.http().post(self.compat("Calls")).form(&form), 10)
             .await
     }

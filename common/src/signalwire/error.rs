@@ -66,7 +66,8 @@ impl Error {
             .or_else(|| text(&item["error"]))
             .or_else(|| text(item))
             .unwrap_or_else(|| "no reason given".to_owned());
-        if code == "20429" {
+        // throttled, or too much is queued already
+        if ["20429", "rate_limit_exceeded", "21611"].contains(&code.as_str()) {
             return Self::RateLimited {
                 retry_after_seconds: retry_after,
             };
@@ -145,5 +146,11 @@ mod tests {
             Error::OutcomeUnknown(_)
         ));
         assert_eq!(Error::from_answer(404, None, b""), Error::NotFound);
+        assert_eq!(
+            Error::from_answer(400, None, br#"{"code":21611,"message":"queue full"}"#),
+            Error::RateLimited {
+                retry_after_seconds: None
+            }
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! Sending SMS and MMS (FACTS 4), and WhatsApp, which only the JSON API offers.
 
 use super::{Client, Error, records};
+use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -20,6 +21,8 @@ pub struct MessageRequest<'a> {
     pub media_urls: &'a [String],
     /// Where every status goes.
     pub status_callback: &'a str,
+    /// Dollars: above it the carrier is not to send.
+    pub max_price: Option<Decimal>,
 }
 
 /// A WhatsApp message: free text within 24 hours of the customer's last one, or one medium with a caption.
@@ -66,6 +69,11 @@ struct JsonMessage {
     error_code: Option<Value>,
 }
 
+/// A price as the carrier reads it: four decimals at most.
+pub(super) fn price(price: Decimal) -> String {
+    price.round_dp(4).normalize().to_string()
+}
+
 impl Client {
     /// Sends an SMS or MMS.
     ///
@@ -80,6 +88,8 @@ impl Client {
         if !message.body.is_empty() {
             form.push(("Body", message.body));
         }
+        let max_price = message.max_price.map(price);
+        form.extend(max_price.as_deref().map(|price| ("MaxPrice", price)));
         form.extend(message.media_urls.iter().map(|url| ("MediaUrl", url.as_str())));
         let answer: CompatMessage = self
             .send(

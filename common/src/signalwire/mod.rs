@@ -14,5 +14,5 @@ pub use campaigns::{Assignment, CampaignOrder};
 pub use client::Client;
 pub use error::Error;
 pub use messages::{AcceptedMessage, MessageRequest, WhatsAppRequest};
-pub use phone_numbers::{AvailableNumber, OwnedNumber, Purchase, Search};
+pub use phone_numbers::{AvailableNumber, Browse, OwnedNumber, Purchase, Search};
 pub use records::{CallRecord, Listed, MessageRecord, NumberRecord};

@@ -16,6 +16,21 @@ pub struct Search<'a> {
     pub region: Option<&'a str>,
 }
 
+/// What a person looks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Browse<'a> {
+    /// ISO 3166, `US` or `CA`.
+    pub country: &'a str,
+    /// Three digits.
+    pub area_code: Option<&'a str>,
+    /// Digits, letters as on a telephone's keys, and `*`.
+    pub contains: Option<&'a str>,
+    /// Two letters.
+    pub region: Option<&'a str>,
+    /// Goes with a region only (FACTS 2).
+    pub city: Option<&'a str>,
+}
+
 /// A number that can be bought, now; nothing is reserved (FACTS 2).
 #[derive(Debug, Clone, Deserialize)]
 pub struct AvailableNumber {
@@ -23,9 +38,12 @@ pub struct AvailableNumber {
     pub phone_number: String,
     /// Two letters.
     pub region: Option<String>,
+    /// In capitals: what stands in a locality's place (FACTS 2).
+    #[serde(default)]
+    pub rate_center: Option<String>,
     /// Keys in either case: `voice`, `SMS`, `MMS` (FACTS 2).
     #[serde(default)]
-    capabilities: BTreeMap<String, bool>,
+    pub capabilities: BTreeMap<String, bool>,
 }
 
 impl AvailableNumber {
@@ -95,6 +113,27 @@ impl Client {
         }
     }
 
+    /// Local numbers that can be bought, as a person looks for them.
+    ///
+    /// # Errors
+    /// See [`Error`]; nothing has happened in any case.
+    pub async fn browse_numbers(&self, browse: &Browse<'_>) -> Result<Vec<AvailableNumber>, Error> {
+        let mut query = Vec::new();
+        query.extend(browse.area_code.map(|code| ("AreaCode", code)));
+        query.extend(browse.contains.map(|pattern| ("Contains", pattern)));
+        query.extend(browse.region.map(|region| ("InRegion", region)));
+        query.extend(browse.city.map(|city| ("InLocality", city)));
+        let request = self
+            .http()
+            .get(self.compat(&format!("AvailablePhoneNumbers/{}/Local", browse.country)))
+            .query(&query);
+        match self.send::<Available>(request, 10).await {
+            Ok(answer) => Ok(answer.available_phone_numbers),
+            Err(Error::NotFound) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Our numbers that match: at most one for a whole number.
     ///
     /// # Errors
@@ -127,6 +166,17 @@ impl Client {
             20,
         )
         .await
+    }
+
+    /// Gives a number that we own another name and its webhooks: an order takes over what another one bought.
+    ///
+    /// # Errors
+    /// [`Error::OutcomeUnknown`]: it may have its new name; asking again is safe.
+    pub async fn take_over_number(&self, sid: &str, purchase: &Purchase<'_>) -> Result<OwnedNumber, Error> {
+        let named = [("FriendlyName", purchase.friendly_name.to_owned())];
+        let form: Vec<(&str, String)> = named.into_iter().chain(webhooks(purchase.urls)).collect();
+        let url = self.compat(&format!("IncomingPhoneNumbers/{}", segment(sid)));
+        self.send(self.http().post(url).form(&form), 15).await
     }
 
     /// Gives a number back. One that is not ours any more counts as given back.

@@ -4,22 +4,28 @@
 //! [`Store::rows`] is the only way to the server. It sends unnamed, typed statements, which work behind a transaction pooler,
 //! and mends what a sleeping Lambda wakes up with: a dead connection costs one new one inside the request.
 
+pub mod api;
 mod calls;
 mod connect;
+mod consent;
 mod error;
 mod inbound;
 mod keys;
+mod limits;
 mod outbound;
 mod provisioning;
 mod reconcile;
 mod reports;
 
+pub use api::{ApiAnswer, ApiStatement};
 pub use calls::{CallRoute, CallScript, DialOutcome};
 pub use connect::{DatabaseUrl, Tls};
+pub use consent::{ConsentChange, ManualConsent};
 pub use error::Error;
 pub use inbound::{Outcome, Recorded};
 pub use keys::{ApiKey, NewApiKey};
-pub use outbound::{Begin, Finish, NewMessage};
+pub use limits::{BlockedPrefix, RefusalCount};
+pub use outbound::{Begin, Finish, Held, NewMessage};
 pub use provisioning::{Chosen, Configured, Order, ReleaseJob, WorkspaceChange};
 pub use reconcile::{Adoption, NumberFinding, OpenMessage};
 
@@ -35,7 +41,7 @@ use tokio_postgres::types::{ToSql, Type};
 const IDLE_CONNECTION_MAX: Duration = Duration::from_millis(1200);
 
 /// A restart of Postgres takes a second or a few; who has nowhere else to put his work waits that long, if his budget allows.
-const RESTART_MAX: Duration = Duration::from_secs(5);
+const RESTART_MAX: Duration = Duration::from_secs(7);
 
 /// The first pause of those who wait for a restart; each further one is twice as long, up to a second.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -147,16 +153,47 @@ impl Store {
 
 /// Every statement, for the test that prepares them.
 #[doc(hidden)]
-pub const STATEMENTS: &[&str] = &[
+pub const STATEMENTS: &[&str] = &joined::<{ OTHERS.len() + api::ALL.len() }>(OTHERS, api::ALL);
+
+const fn joined<const N: usize>(
+    one: &'static [&'static str],
+    other: &'static [&'static str],
+) -> [&'static str; N] {
+    let mut all = [""; N];
+    let mut index = 0;
+    while index < N {
+        all[index] = if index < one.len() {
+            one[index]
+        } else {
+            other[index - one.len()]
+        };
+        index += 1;
+    }
+    all
+}
+
+/// But for those of the workspace API.
+const OTHERS: &[&str] = &[
     calls::RECORD_INBOUND_CALL,
     calls::RECORD_DIAL_RESULT,
     calls::FIND_CALL_SCRIPT,
+    consent::CHANGE_CONSENT,
+    consent::CONSENT_HISTORY,
     inbound::RECORD_INBOUND_MESSAGE,
     keys::CREATE_API_KEY,
     keys::LIST_API_KEYS,
     keys::REVOKE_API_KEY,
+    limits::SET_LIMITS,
+    limits::SHOW_LIMITS,
+    limits::LIST_BLOCKED_PREFIXES,
+    limits::BLOCK_PREFIX,
+    limits::UNBLOCK_PREFIX,
+    limits::LIST_REFUSALS,
     outbound::BEGIN_OUTBOUND,
     outbound::FINISH_OUTBOUND,
+    outbound::MAY_STILL_SEND,
+    outbound::RELEASE_HELD,
+    outbound::HOLD_AGAIN,
     provisioning::APPLY_WORKSPACE_EVENT,
     provisioning::REQUEST_NUMBER,
     provisioning::RETRY_ORDER,
@@ -164,6 +201,8 @@ pub const STATEMENTS: &[&str] = &[
     provisioning::LEASE_ORDER,
     provisioning::SAVE_ORDER,
     provisioning::CHOOSE_NUMBER,
+    provisioning::TAKE_SPARE,
+    provisioning::REFUSE_SPARE,
     provisioning::RECORD_PURCHASE,
     provisioning::FIND_RELEASE,
     provisioning::SAVE_RELEASE,
@@ -174,6 +213,8 @@ pub const STATEMENTS: &[&str] = &[
     reconcile::SETTLE_UNKNOWN,
     reconcile::SETTLE_NEVER_SENT,
     reconcile::RECONCILE_MESSAGES,
+    reconcile::RECONCILE_CALLS,
+    reconcile::RECORD_REPLY_CHARGES,
     reconcile::COMPARE_NUMBERS,
     reconcile::ADOPT_ORPHAN,
     reconcile::MARK_GHOST,
@@ -182,6 +223,7 @@ pub const STATEMENTS: &[&str] = &[
     reconcile::DUE_ORDERS,
     reconcile::DUE_RELEASES,
     reconcile::PENDING_READINESS,
+    reconcile::LIFT_REFUSALS,
     reconcile::BEGIN_RUN,
     reconcile::FINISH_RUN,
     reconcile::PLATFORM_FIGURES,

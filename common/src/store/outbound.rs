@@ -11,6 +11,9 @@ use uuid::Uuid;
 
 pub(super) const BEGIN_OUTBOUND: &str = include_str!("sql/begin_outbound.sql");
 pub(super) const FINISH_OUTBOUND: &str = include_str!("sql/finish_outbound.sql");
+pub(super) const MAY_STILL_SEND: &str = include_str!("sql/may_still_send.sql");
+pub(super) const RELEASE_HELD: &str = include_str!("sql/release_held.sql");
+pub(super) const HOLD_AGAIN: &str = include_str!("sql/hold_again.sql");
 
 /// What is to be sent.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +40,10 @@ pub struct NewMessage<'a> {
     pub from: Option<&'a str>,
     /// The agent who is rung first.
     pub connect: Option<&'a str>,
+    /// Why the destination is refused already: counted, once it is known who asks.
+    pub refusal: Option<&'a str>,
+    /// What to do in the customer's quiet hours: `hold`, `refuse`.
+    pub quiet: &'a str,
 }
 
 /// What the first statement decided.
@@ -50,6 +57,21 @@ pub enum Begin {
         conversation_id: Uuid,
         /// Since then.
         created_at: Timestamp,
+        /// What the carrier may charge at most, in dollars: a message, or a minute of a call.
+        max_price: Option<Decimal>,
+    },
+    /// The row is there, and is sent later.
+    Held {
+        /// The row.
+        message_id: Uuid,
+        /// From this number.
+        from: String,
+        /// In this thread.
+        conversation_id: Uuid,
+        /// Since then.
+        created_at: Timestamp,
+        /// Not before.
+        send_at: Timestamp,
     },
     /// The key was used: this was answered.
     Replay(Value),
@@ -70,11 +92,41 @@ pub enum Begin {
     },
     /// It may not be sent.
     Refused {
-        /// A stable name: one of [`crate::caller::denied`], `opted_out`, `no_number`, `number_not_ready`.
+        /// A stable name: one of [`crate::caller::denied`], or of those that `begin_outbound` lists.
         code: String,
         /// Why, for a person.
         detail: Option<String>,
+        /// When it is worth to come again, in seconds.
+        retry_after_seconds: Option<i32>,
+        /// When quiet hours end.
+        send_at: Option<Timestamp>,
     },
+}
+
+/// What became of a held message whose time had come.
+#[derive(Debug, Clone)]
+pub enum Held {
+    /// It is to be sent now, by whoever took it.
+    Due {
+        /// The row.
+        id: Uuid,
+        /// Its workspace.
+        workspace_id: Uuid,
+        /// `sms`, `whatsapp`
+        channel: String,
+        /// Our number.
+        from: String,
+        /// The customer.
+        to: String,
+        /// What is said.
+        body: String,
+        /// `[{"url": …}]`
+        attachments: Value,
+        /// What the carrier may charge at most, in dollars.
+        max_price: Option<Decimal>,
+    },
+    /// It may not go any more, or not yet.
+    Skipped,
 }
 
 /// What the carrier answered.
@@ -139,6 +191,8 @@ impl Store {
                     ),
                     (&message.connect, Type::TEXT),
                     (&now, Type::TIMESTAMPTZ),
+                    (&message.refusal, Type::TEXT),
+                    (&message.quiet, Type::TEXT),
                 ],
             )
             .await?;
@@ -151,6 +205,14 @@ impl Store {
                 from: from()?,
                 conversation_id: conversation_id()?,
                 created_at: created_at()?,
+                max_price: row.get(9),
+            },
+            "held" => Begin::Held {
+                message_id: row.get::<_, Option<Uuid>>(4).ok_or_else(missing)?,
+                from: from()?,
+                conversation_id: conversation_id()?,
+                created_at: created_at()?,
+                send_at: row.get::<_, Option<Timestamp>>(7).ok_or_else(missing)?,
             },
             "replay" => Begin::Replay(row.get::<_, Option<Value>>(5).ok_or_else(missing)?),
             "running" => Begin::Running,
@@ -164,6 +226,8 @@ impl Store {
             code => Begin::Refused {
                 code: code.to_owned(),
                 detail: row.get(1),
+                retry_after_seconds: row.get(8),
+                send_at: row.get(7),
             },
         })
     }
@@ -191,5 +255,51 @@ impl Store {
         )
         .await
         .map(|_| ())
+    }
+
+    /// Whether a message may go that is offered to the carrier once more, or later: `false` once the customer opted out, and the
+    /// row says so then.
+    ///
+    /// # Errors
+    /// When nobody knows.
+    pub async fn may_still_send(&self, workspace_id: Uuid, id: Uuid) -> Result<bool, Error> {
+        self.row(MAY_STILL_SEND, &[(&workspace_id, Type::UUID), (&id, Type::UUID)])
+            .await
+            .map(|row| row.get(0))
+    }
+
+    /// Takes one held message whose time has come; `None` when none is due.
+    ///
+    /// # Errors
+    /// When none could be taken.
+    pub async fn release_held(&self) -> Result<Option<Held>, Error> {
+        let row = self.row(RELEASE_HELD, &[]).await?;
+        let missing = || Error::Inconsistent("a held message without its parts");
+        let text = |column: usize| row.get::<_, Option<String>>(column).ok_or_else(missing);
+        Ok(match row.get::<_, Option<&str>>(0) {
+            None => None,
+            Some("send") => Some(Held::Due {
+                id: row.get::<_, Option<Uuid>>(1).ok_or_else(missing)?,
+                workspace_id: row.get::<_, Option<Uuid>>(2).ok_or_else(missing)?,
+                channel: text(3)?,
+                from: text(4)?,
+                to: text(5)?,
+                body: text(6)?,
+                attachments: row.get::<_, Option<Value>>(7).ok_or_else(missing)?,
+                max_price: row.get(8),
+            }),
+            Some(_) => Some(Held::Skipped),
+        })
+    }
+
+    /// Holds a message again that the carrier asked to wait with.
+    ///
+    /// # Errors
+    /// When it is not stored.
+    pub async fn hold_again(&self, id: Uuid, seconds: u32) -> Result<(), Error> {
+        let seconds = i32::try_from(seconds).unwrap_or(i32::MAX);
+        self.row(HOLD_AGAIN, &[(&id, Type::UUID), (&seconds, Type::INT4)])
+            .await
+            .map(|_| ())
     }
 }

@@ -17,6 +17,8 @@ pub(super) const REQUEST_RELEASE: &str = include_str!("sql/request_release.sql")
 pub(super) const LEASE_ORDER: &str = include_str!("sql/lease_order.sql");
 pub(super) const SAVE_ORDER: &str = include_str!("sql/save_order.sql");
 pub(super) const CHOOSE_NUMBER: &str = include_str!("sql/choose_number.sql");
+pub(super) const TAKE_SPARE: &str = include_str!("sql/take_spare.sql");
+pub(super) const REFUSE_SPARE: &str = include_str!("sql/refuse_spare.sql");
 pub(super) const RECORD_PURCHASE: &str = include_str!("sql/record_purchase.sql");
 pub(super) const FIND_RELEASE: &str = include_str!("sql/find_release.sql");
 pub(super) const SAVE_RELEASE: &str = include_str!("sql/save_release.sql");
@@ -54,6 +56,8 @@ pub struct Order {
     pub area_code: Option<String>,
     /// `primary`, `sales`, `support`, `custom`
     pub number_type: String,
+    /// The one number that is wanted, where it is not any.
+    pub wanted_number: Option<String>,
     /// The number that an earlier try chose, and may have bought.
     pub phone_number: Option<String>,
     /// The number's row, once it is bought.
@@ -73,6 +77,8 @@ pub struct Configured<'a> {
     pub urls: &'a AppUrl,
     /// Whether it is to be put into a campaign.
     pub campaign: bool,
+    /// `RELEASE_GRACE_DAYS`, for a workspace that has left meanwhile.
+    pub grace_days: i32,
 }
 
 /// A number to be given back.
@@ -198,6 +204,7 @@ impl Store {
             attempts: row.get(2),
             area_code: row.get::<_, Option<String>>(3).or_else(|| row.get(8)),
             number_type: row.get(4),
+            wanted_number: row.get(10),
             phone_number: row.get(5),
             phone_number_id: row.get(6),
             workspace_name: row.get(7),
@@ -252,6 +259,34 @@ impl Store {
         }
     }
 
+    /// A number that is bought already and belongs to nobody, put on record for this order: the one that it took before, else one
+    /// whose number begins so. Gives number and SID.
+    ///
+    /// # Errors
+    /// When it is not stored.
+    pub async fn take_spare(&self, order: &Order, prefix: &str) -> Result<Option<(String, String)>, Error> {
+        let parameters = [
+            (&order.id as _, Type::UUID),
+            (&order.lease as _, Type::UUID),
+            (&prefix as _, Type::TEXT),
+        ];
+        let rows = self.rows(TAKE_SPARE, &parameters).await?;
+        Ok(rows.first().map(|row| (row.get(0), row.get(1))))
+    }
+
+    /// Notes that a spare could not be taken over, or is gone.
+    ///
+    /// # Errors
+    /// When it is not stored.
+    pub async fn refuse_spare(&self, phone_number: &str, reason: &str, is_gone: bool) -> Result<(), Error> {
+        let parameters = [
+            (&phone_number as _, Type::TEXT),
+            (&reason as _, Type::TEXT),
+            (&is_gone as _, Type::BOOL),
+        ];
+        self.rows(REFUSE_SPARE, &parameters).await.map(|_| ())
+    }
+
     /// Records a bought number, once; gives its row's id, or `None` when the order is not ours any more.
     ///
     /// # Errors
@@ -278,6 +313,7 @@ impl Store {
                     (&bought.urls.sms(), Type::TEXT),
                     (&bought.urls.status(), Type::TEXT),
                     (&bought.campaign, Type::BOOL),
+                    (&bought.grace_days, Type::INT4),
                 ],
             )
             .await?;

@@ -10,6 +10,8 @@ pub(super) const CLAIM_OPEN_MESSAGES: &str = include_str!("sql/claim_open_messag
 pub(super) const SETTLE_UNKNOWN: &str = include_str!("sql/settle_unknown.sql");
 pub(super) const SETTLE_NEVER_SENT: &str = include_str!("sql/settle_never_sent.sql");
 pub(super) const RECONCILE_MESSAGES: &str = include_str!("sql/reconcile_messages.sql");
+pub(super) const RECONCILE_CALLS: &str = include_str!("sql/reconcile_calls.sql");
+pub(super) const RECORD_REPLY_CHARGES: &str = include_str!("sql/record_reply_charges.sql");
 pub(super) const COMPARE_NUMBERS: &str = include_str!("sql/compare_numbers.sql");
 pub(super) const ADOPT_ORPHAN: &str = include_str!("sql/adopt_orphan.sql");
 pub(super) const MARK_GHOST: &str = include_str!("sql/mark_ghost.sql");
@@ -18,6 +20,7 @@ pub(super) const RELEASE_SPARE: &str = include_str!("sql/release_spare.sql");
 pub(super) const DUE_ORDERS: &str = include_str!("sql/due_orders.sql");
 pub(super) const DUE_RELEASES: &str = include_str!("sql/due_releases.sql");
 pub(super) const PENDING_READINESS: &str = include_str!("sql/pending_readiness.sql");
+pub(super) const LIFT_REFUSALS: &str = include_str!("sql/lift_refusals.sql");
 pub(super) const BEGIN_RUN: &str = include_str!("sql/begin_run.sql");
 pub(super) const PLATFORM_FIGURES: &str = include_str!("sql/platform_figures.sql");
 pub(super) const FINISH_RUN: &str = include_str!("sql/finish_run.sql");
@@ -136,6 +139,24 @@ impl Store {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
+    /// Compares a page of the carrier's calls and legs with ours; gives how many rows that changed.
+    ///
+    /// # Errors
+    /// When it is not stored.
+    pub async fn reconcile_calls(&self, rows: &Value) -> Result<i32, Error> {
+        Ok(self.row(RECONCILE_CALLS, &[(rows, Type::JSONB)]).await?.get(0))
+    }
+
+    /// Keeps what the carrier charged for texts that it sent as answers of our webhooks.
+    ///
+    /// # Errors
+    /// When it is not stored.
+    pub async fn record_reply_charges(&self, rows: &Value) -> Result<(), Error> {
+        self.rows(RECORD_REPLY_CHARGES, &[(rows, Type::JSONB)])
+            .await
+            .map(|_| ())
+    }
+
     /// Compares all of the carrier's numbers with ours.
     ///
     /// # Errors
@@ -152,14 +173,18 @@ impl Store {
         Ok(rows.iter().map(read).collect())
     }
 
-    /// Hands a number that nobody knows to the order that it names, if that still waits for one.
+    /// Hands a number that nobody knows to the order that it names, if that still waits for one; else it is a spare, and for two
+    /// minutes the caller's to give back.
     ///
     /// # Errors
     /// When it is not stored.
-    pub async fn adopt_orphan(&self, order: Uuid, phone_number: &str) -> Result<Adoption, Error> {
-        let row = self
-            .row(ADOPT_ORPHAN, &[(&order, Type::UUID), (&phone_number, Type::TEXT)])
-            .await?;
+    pub async fn adopt_orphan(&self, order: Uuid, phone_number: &str, sid: &str) -> Result<Adoption, Error> {
+        let parameters = [
+            (&order as _, Type::UUID),
+            (&phone_number as _, Type::TEXT),
+            (&sid as _, Type::TEXT),
+        ];
+        let row = self.row(ADOPT_ORPHAN, &parameters).await?;
         match row.get(0) {
             "adopted" => Ok(Adoption::Adopted),
             "busy" => Ok(Adoption::Busy),
@@ -176,23 +201,12 @@ impl Store {
         self.rows(MARK_GHOST, &[(&number, Type::UUID)]).await.map(|_| ())
     }
 
-    /// Keeps a number that belongs to nobody until the carrier takes it back.
+    /// Keeps a spare that the carrier does not take back yet; an order may take it.
     ///
     /// # Errors
     /// When it is not stored.
-    pub async fn keep_spare(
-        &self,
-        phone_number: &str,
-        sid: &str,
-        order: Option<Uuid>,
-        reason: &str,
-    ) -> Result<(), Error> {
-        let parameters = [
-            (&phone_number as _, Type::TEXT),
-            (&sid as _, Type::TEXT),
-            (&order as _, Type::UUID),
-            (&reason as _, Type::TEXT),
-        ];
+    pub async fn keep_spare(&self, phone_number: &str, reason: &str) -> Result<(), Error> {
+        let parameters = [(&phone_number as _, Type::TEXT), (&reason as _, Type::TEXT)];
         self.rows(KEEP_SPARE, &parameters).await.map(|_| ())
     }
 
@@ -244,14 +258,23 @@ impl Store {
             .collect())
     }
 
-    /// Begins a run's row.
+    /// Begins a run's row; gives the page of messages at which the last run stopped for want of time.
     ///
     /// # Errors
     /// When it is not stored.
-    pub async fn begin_run(&self, id: Uuid, schedule: &str) -> Result<(), Error> {
-        self.rows(BEGIN_RUN, &[(&id, Type::UUID), (&schedule, Type::TEXT)])
-            .await
-            .map(|_| ())
+    pub async fn begin_run(&self, id: Uuid, schedule: &str) -> Result<Option<String>, Error> {
+        let row = self
+            .row(BEGIN_RUN, &[(&id, Type::UUID), (&schedule, Type::TEXT)])
+            .await?;
+        Ok(row.get(0))
+    }
+
+    /// Lets numbers try again that the carrier refused a day ago for want of a campaign; gives how many.
+    ///
+    /// # Errors
+    /// When it is not stored.
+    pub async fn lift_refusals(&self) -> Result<i32, Error> {
+        Ok(self.row(LIFT_REFUSALS, &[]).await?.get(0))
     }
 
     /// Ends it, with what the run did.

@@ -1,7 +1,9 @@
 //! The schema, and every statement that runs on it.
 
 mod callers;
+mod consent;
 mod figures;
+mod limits;
 mod migrations;
 mod numbers;
 mod releases;

@@ -32,7 +32,8 @@ async fn typed_numbers() {
         ("Mobile: 415 555 0101", Some("+14155550101")),
         ("262966", Some("262966")),
         ("911", Some("911")),
-        ("555-0101", None),
+        ("7262 9661", Some("72629661")), // as long as the carrier's longest short codes
+        ("123456789", None),
         ("415 555 0101 / 415 555 0102", None),
         ("+1", None),
         ("+12345678901234567", None),

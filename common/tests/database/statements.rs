@@ -83,10 +83,13 @@ async fn every_function_of_ours_has_a_caller_or_is_called_by_one() {
     assert!(functions.len() > 20);
     let generated = "select string_agg(pg_get_expr(adbin, adrelid), ' ') from pg_attrdef";
     let defaults: String = sql.query_one(generated, &[]).await.unwrap().get(0);
+    let triggered = "select string_agg(pg_get_triggerdef(oid), ' ') from pg_trigger where not tgisinternal";
+    let triggers: String = sql.query_one(triggered, &[]).await.unwrap().get(0);
     for (name, _) in &functions {
         let called = |text: &str| text.contains(&format!("{name}("));
         let somewhere = STATEMENTS.iter().any(|text| called(text))
             || called(&defaults)
+            || called(&triggers)
             || functions
                 .iter()
                 .any(|(other, source)| other != name && called(source));

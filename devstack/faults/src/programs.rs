@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// The functions that the laboratory runs.
-pub const FUNCTIONS: [&str; 8] = [
+pub const FUNCTIONS: [&str; 9] = [
     "sms-webhook",
     "voice-webhook",
     "status-callback",
@@ -16,6 +16,7 @@ pub const FUNCTIONS: [&str; 8] = [
     "outbound-send",
     "provision-trigger",
     "reconciler",
+    "clerk-webhook",
 ];
 
 /// Where each function's binary lies. A build that goes on beside a run does not change what is run.

@@ -12,6 +12,7 @@ pub const ANSWER_MAX: Duration = Duration::from_millis(4500);
 struct Figures {
     counts: BTreeMap<String, u64>,
     slowest: Option<(Duration, String)>,
+    heaviest: Option<(u64, String)>,
     violations: Vec<String>,
 }
 
@@ -47,8 +48,9 @@ impl Tally {
         self.figures().counts.get(what).copied().unwrap_or(0)
     }
 
-    /// A webhook's answer took so long.
+    /// A webhook's answer took so long, which may be too long.
     pub fn answered(&self, what: &str, took: Duration) {
+        self.expect(took <= ANSWER_MAX, || format!("{what}: answered after {took:?}"));
         let mut figures = self.figures();
         if figures
             .slowest
@@ -56,6 +58,14 @@ impl Tally {
             .is_none_or(|(slowest, _)| took > *slowest)
         {
             figures.slowest = Some((took, what.to_owned()));
+        }
+    }
+
+    /// A function was so large, in KiB.
+    pub fn heaviest(&self, what: &str, kib: u64) {
+        let mut figures = self.figures();
+        if figures.heaviest.as_ref().is_none_or(|(most, _)| kib > *most) {
+            figures.heaviest = Some((kib, what.to_owned()));
         }
     }
 
@@ -106,6 +116,13 @@ impl Display for Tally {
                 "{:<58}{:>6} ms{verdict}  ({what})",
                 "slowest answer of a webhook",
                 took.as_millis()
+            )?;
+        }
+        if let Some((kib, what)) = &figures.heaviest {
+            writeln!(
+                f,
+                "{:<58}{kib:>5} KiB  ({what})",
+                "largest function behind a faulty carrier"
             )?;
         }
         writeln!(f, "{:<58}{:>7} s", "time", self.begun.elapsed().as_secs())?;

@@ -45,6 +45,11 @@ async fn random_histories_agree_with_the_model() {
 }
 
 #[tokio::test]
+async fn queues_deliver_again_and_keep_what_died() {
+    quick(Suite::Queues).await;
+}
+
+#[tokio::test]
 async fn rotations_restarts_and_thaws_fail_no_request() {
     quick(Suite::Rotation).await;
 }

@@ -9,6 +9,8 @@ pub(crate) const MORE_INFO: &str = "https://signalwire.com/docs/compatibility-ap
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: Option<Value>,
+    /// A file instead, with its media type.
+    pub(crate) file: Option<(&'static str, Vec<u8>)>,
     pub(crate) retry_after_seconds: Option<u32>,
 }
 
@@ -17,6 +19,7 @@ impl Answer {
         Self {
             status,
             body: Some(body),
+            file: None,
             retry_after_seconds: None,
         }
     }
@@ -25,7 +28,16 @@ impl Answer {
         Self {
             status: 204,
             body: None,
+            file: None,
             retry_after_seconds: None,
+        }
+    }
+
+    /// A file.
+    pub(crate) fn file(content_type: &'static str, bytes: Vec<u8>) -> Self {
+        Self {
+            file: Some((content_type, bytes)),
+            ..Self::json(200, Value::Null)
         }
     }
 

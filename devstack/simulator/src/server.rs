@@ -275,6 +275,9 @@ fn content_type(headers: &HeaderMap) -> &str {
 }
 
 fn respond(answer: &Answer) -> Response<Body> {
+    if let Some((content_type, bytes)) = &answer.file {
+        return raw(answer.status, content_type, Body::from(bytes.clone()));
+    }
     let body = answer
         .body
         .as_ref()

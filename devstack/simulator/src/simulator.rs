@@ -218,7 +218,9 @@ impl Simulator {
 
     /// The numbers that the project owns now.
     pub fn numbers(&self) -> Vec<OwnedNumber> {
-        self.carrier.state().numbers.clone()
+        let state = self.carrier.state();
+        let owned = state.numbers.iter().filter(|number| number.released_at.is_none());
+        owned.cloned().collect()
     }
 
     /// The number, if the project owns it now.

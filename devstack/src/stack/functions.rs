@@ -17,6 +17,7 @@ pub(super) struct Functions {
     voice_webhook: voice_webhook::App,
     status_callback: status_callback::App,
     outbound_send: outbound_send::App,
+    workspace_api: workspace_api::App,
     clerk_webhook: clerk_webhook::App,
     pub(super) provision_trigger: provision_trigger::App,
 }
@@ -28,12 +29,18 @@ pub(super) enum Route {
     VoiceWebhook,
     StatusCallback,
     OutboundSend,
+    WorkspaceApi,
     ClerkWebhook,
 }
 
 impl Route {
-    /// The routes of the template: exact paths, and everything below `voice` and `status`. POST only.
+    /// The routes of the template: exact paths, and everything below `voice` and `status`, by POST; the workspace API takes more.
     pub(super) fn of(method: &str, path: &str) -> Option<Self> {
+        if path.starts_with("/api/workspaces/") || (method, path) == ("GET", "/api/openapi.json") {
+            return ["GET", "POST", "PUT", "PATCH", "DELETE"]
+                .contains(&method)
+                .then_some(Self::WorkspaceApi);
+        }
         if method != "POST" {
             return None;
         }
@@ -59,6 +66,7 @@ impl Route {
             Self::VoiceWebhook => "voice-webhook",
             Self::StatusCallback => "status-callback",
             Self::OutboundSend => "outbound-send",
+            Self::WorkspaceApi => "workspace-api",
             Self::ClerkWebhook => "clerk-webhook",
         }
     }
@@ -81,6 +89,9 @@ impl Functions {
             outbound_send: outbound_send::App::start_with(given())
                 .await
                 .map_err(failed("outbound-send"))?,
+            workspace_api: workspace_api::App::start_with(given())
+                .await
+                .map_err(failed("workspace-api"))?,
             clerk_webhook: clerk_webhook::App::start_with(given())
                 .await
                 .map_err(failed("clerk-webhook"))?,
@@ -96,6 +107,7 @@ impl Functions {
             Route::VoiceWebhook => self.voice_webhook.handle(request).await,
             Route::StatusCallback => self.status_callback.handle(request).await,
             Route::OutboundSend => self.outbound_send.handle(request).await,
+            Route::WorkspaceApi => self.workspace_api.handle(request).await,
             Route::ClerkWebhook => self.clerk_webhook.handle(request).await,
         }
     }
@@ -151,6 +163,11 @@ mod tests {
             ("POST", "/api/communications", Some("outbound-send")),
             ("GET", "/api/communications", None),
             ("POST", "/api/communications/", None),
+            ("GET", "/api/openapi.json", Some("workspace-api")),
+            ("GET", "/api/workspaces/w/phone-numbers", Some("workspace-api")),
+            ("DELETE", "/api/workspaces/w/conversations", Some("workspace-api")),
+            ("TRACE", "/api/workspaces/w/usage", None),
+            ("GET", "/api/workspaces", None),
             ("POST", "/api/webhooks/clerk", Some("clerk-webhook")),
             ("POST", "/api/webhooks/signalwire/sms", Some("sms-webhook")),
             ("POST", "/api/webhooks/signalwire/whatsapp", Some("sms-webhook")),

@@ -1,7 +1,7 @@
 //! All functions in one process, between a gateway, a queue and a simulated carrier.
 //!
 //! Every request passes through the event that API Gateway would make of it, every queue message through the SDK's protocol: what
-//! runs here is what a deployment runs. `webhook-fallback`, `workspace-api` and `console` have no route yet.
+//! runs here is what a deployment runs. `webhook-fallback` and `console` have no route yet.
 
 mod database;
 mod error;

@@ -34,12 +34,14 @@ pub struct Sent<'a> {
     pub status: &'a str,
     /// As the carrier counts, else as we do.
     pub segments: Option<i32>,
+    /// Held until then.
+    pub send_at: Option<Timestamp>,
 }
 
 impl Answer {
-    /// The message: 201, or 202 while nobody knows what became of it.
+    /// The message: 201, or 202 while it is held or nobody knows what became of it.
     pub fn message(request: &SendRequest, sent: &Sent<'_>) -> Self {
-        let body = json!({
+        let mut body = json!({
             "id": sent.id,
             "conversationId": sent.conversation_id,
             "workspaceId": request.workspace_id,
@@ -53,8 +55,15 @@ impl Answer {
             "segments": sent.segments,
             "createdAt": sent.created_at.to_string(),
         });
+        if let Some(send_at) = sent.send_at {
+            body["sendAt"] = json!(send_at.to_string());
+        }
         Self {
-            status: if sent.status == "unknown" { 202 } else { 201 },
+            status: if sent.status == "unknown" || sent.send_at.is_some() {
+                202
+            } else {
+                201
+            },
             body,
             retry_after_seconds: None,
         }
@@ -130,8 +139,19 @@ pub fn carrier_refused(error: &signalwire::Error) -> Problem {
     problem
 }
 
+/// What the first statement says beside its refusal.
+#[derive(Debug, Clone, Default)]
+pub struct Why {
+    /// For a person.
+    pub detail: Option<String>,
+    /// When it is worth to come again.
+    pub retry_after_seconds: Option<i32>,
+    /// When quiet hours end.
+    pub opens_at: Option<Timestamp>,
+}
+
 /// A refusal of the first statement (spec O4).
-pub fn refused(code: &str, detail: Option<String>) -> Problem {
+pub fn refused(code: &str, why: Why) -> Problem {
     if let Some(problem) = common::caller::denied(code) {
         return problem;
     }
@@ -142,9 +162,44 @@ pub fn refused(code: &str, detail: Option<String>) -> Problem {
             "the customer has asked this number for no more messages; they may reply START to it",
         ),
         "number_not_ready" => (409, "number_not_ready", "the number cannot text yet"),
+        "country_not_allowed" => (
+            422,
+            "country_not_allowed",
+            "this country is not among the ALLOWED_COUNTRIES",
+        ),
+        "destination_blocked" => (422, "destination_blocked", "this destination is blocked"),
+        "sending_disabled" => (
+            403,
+            "sending_disabled",
+            "an operator has stopped everything that this workspace sends",
+        ),
+        "quiet_hours" => (
+            409,
+            "quiet_hours",
+            "it is quiet hours where the customer is; `quietHours: \"hold\"` sends a message when they end",
+        ),
+        "loop_detected" => (
+            429,
+            "loop_detected",
+            "so many messages went both ways that two machines must be talking to each other",
+        ),
+        "rate_limited" => (429, "rate_limited", "the workspace sends too fast; it may send"),
+        "daily_cap" => (409, "daily_cap", "the workspace has reached its limit of"),
         _ => (409, "no_number", "there is no usable number to send from"),
     };
-    Problem::new(status, code, detail.unwrap_or_else(|| words.to_owned()))
+    let detail = match why.detail {
+        Some(limit) if matches!(code, "rate_limited" | "daily_cap") => format!("{words} {limit}"),
+        Some(blocked) if code == "destination_blocked" => format!("{words}: {blocked}"),
+        detail => detail.unwrap_or_else(|| words.to_owned()),
+    };
+    let mut problem = Problem::new(status, code, detail);
+    problem.retry_after_seconds = why
+        .retry_after_seconds
+        .and_then(|seconds| u32::try_from(seconds).ok());
+    if let Some(opens_at) = why.opens_at {
+        problem = problem.with("opensAt", opens_at.to_string());
+    }
+    problem
 }
 
 #[cfg(test)]
@@ -180,7 +235,23 @@ mod tests {
             carrier_refused(&signalwire::Error::Unauthorized { status: 401 }).status,
             502
         );
-        assert_eq!(refused("unknown_workspace", None).status, 404);
-        assert_eq!(refused("opted_out", None).status, 409);
+        assert_eq!(refused("unknown_workspace", Why::default()).status, 404);
+        assert_eq!(refused("opted_out", Why::default()).status, 409);
+        let capped = refused(
+            "daily_cap",
+            Why {
+                detail: Some("5 calls a day".into()),
+                retry_after_seconds: Some(60),
+                opens_at: None,
+            },
+        );
+        assert_eq!(
+            (capped.status, capped.retry_after_seconds, capped.detail.as_str()),
+            (
+                409,
+                Some(60),
+                "the workspace has reached its limit of 5 calls a day"
+            )
+        );
     }
 }

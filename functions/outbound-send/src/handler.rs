@@ -1,18 +1,20 @@
 //! The story of one send: who, what, may it, send, remember.
 
-use crate::answer::{Answer, Sent, carrier_refused, refused};
+use crate::answer::{Answer, Sent, Why, carrier_refused, refused};
+use crate::carry::{Carried, Delivery, carry};
 use crate::request::{Channel, SendRequest};
 use common::caller::{Caller, Callers};
 use common::config::{ConfigError, Live, Settings, SharedNumbers, StartError};
 use common::domain::destination::AllowedCountries;
-use common::domain::{Scope, status};
+use common::domain::{PhoneNumber, Scope};
 use common::http::{Problem, RawRequest};
 use common::metrics::{self, Metric};
-use common::signalwire::{self, CallRequest, Client, MessageRequest, WhatsAppRequest};
+use common::signalwire::{self, Client};
 use common::store::{self, Begin, Finish, NewMessage, Store};
 use common::webhook::urls::AppUrl;
 use jiff::Timestamp;
 use lambda_http::{Body, Request, Response};
+use rust_decimal::Decimal;
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
@@ -121,7 +123,35 @@ impl App {
         };
         let request = &asked.request;
         match begun {
-            Begin::Refused { code, detail } => Err(refused(&code, detail).into()),
+            Begin::Refused {
+                code,
+                detail,
+                retry_after_seconds,
+                send_at,
+            } => {
+                let why = Why {
+                    detail,
+                    retry_after_seconds,
+                    opens_at: send_at,
+                };
+                let known = request.refusal.as_ref().filter(|known| known.code == code);
+                Err(known.cloned().unwrap_or_else(|| refused(&code, why)).into())
+            }
+            Begin::Held {
+                message_id,
+                from,
+                conversation_id,
+                created_at,
+                send_at,
+            } => {
+                let row = Row {
+                    id: message_id,
+                    conversation_id,
+                    from,
+                    created_at,
+                };
+                Ok(self.hold(&parts, &asked, &row, send_at, message_id != id).await)
+            }
             Begin::Mismatch => Err(Problem::new(
                 422,
                 "idempotency_mismatch",
@@ -152,6 +182,7 @@ impl App {
                     sid: None,
                     status: "unknown",
                     segments: request.segments(),
+                    send_at: None,
                 };
                 Ok(Answer::message(request, &sent).to_response(true))
             }
@@ -159,13 +190,21 @@ impl App {
                 from,
                 conversation_id,
                 created_at,
+                max_price,
             } => {
-                let mut carried = carry(&parts, request, id, &from).await;
+                let delivery = delivery(request, id, &from, max_price);
+                let mut carried = carry(&parts.carrier, &parts.urls, &delivery).await;
                 if matches!(carried, Err(signalwire::Error::Unauthorized { .. }))
                     && let Some(renewed) = self.0.renewed(&parts).await
                 {
-                    parts = renewed; // refused means not sent: once more with the new token
-                    carried = carry(&parts, request, id, &from).await;
+                    // refused means not sent: once more with the new token, unless somebody said STOP meanwhile
+                    parts = renewed;
+                    if !parts.store.may_still_send(request.workspace_id, id).await? {
+                        let answer = Answer::problem(&refused("opted_out", Why::default()));
+                        remember(&parts, &asked, id, "failed", &answer).await;
+                        return Ok(answer.to_response(false));
+                    }
+                    carried = carry(&parts.carrier, &parts.urls, &delivery).await;
                 }
                 let row = Row {
                     id,
@@ -176,6 +215,37 @@ impl App {
                 Ok(self.finish(&parts, &asked, &row, carried).await)
             }
         }
+    }
+
+    /// Answers for a message that waits for the end of quiet hours. The row is there already: when the answer cannot be kept with
+    /// the key, a repeat finds the row.
+    async fn hold(
+        &self,
+        parts: &Arc<Parts>,
+        asked: &Asked,
+        row: &Row,
+        send_at: Timestamp,
+        replayed: bool,
+    ) -> Response<Body> {
+        let request = &asked.request;
+        let answer = Answer::message(
+            request,
+            &Sent {
+                id: row.id,
+                conversation_id: row.conversation_id,
+                from: &row.from,
+                created_at: row.created_at,
+                sid: None,
+                status: "queued",
+                segments: request.segments(),
+                send_at: Some(send_at),
+            },
+        );
+        tracing::info!(message.id = %row.id, workspace.id = %request.workspace_id, until = %send_at, "Message held: quiet hours");
+        if asked.key.is_some() && !replayed {
+            remember(parts, asked, row.id, "queued", &answer).await;
+        }
+        answer.to_response(replayed)
     }
 
     /// Writes what came of it. The carrier has been asked: a database that is away now changes nothing for the caller, and the
@@ -196,6 +266,7 @@ impl App {
             sid,
             status,
             segments,
+            send_at: None,
         };
         let code_and_words = carried
             .as_ref()
@@ -235,8 +306,9 @@ impl App {
                 carrier.code = code.as_deref(), error = words, status, "Message not accepted by the carrier"
             ),
         }
-        let (error_code, error_message) = match code_and_words {
-            Some((code, words)) if status == "failed" => (code, Some(words)),
+        let (error_code, error_message) = match (code_and_words, &carried) {
+            (Some((code, words)), _) if status == "failed" => (code, Some(words)),
+            (_, Ok(carried)) => (carried.error_code.clone(), None),
             _ => (None, None),
         };
         let stored = answer.to_stored();
@@ -271,6 +343,44 @@ struct Row {
     conversation_id: Uuid,
     from: String,
     created_at: Timestamp,
+}
+
+/// Keeps an answer with its key, where the carrier was not asked or took nothing. Without it a repeat still finds the row.
+async fn remember(parts: &Parts, asked: &Asked, id: Uuid, status: &str, answer: &Answer) {
+    let finish = Finish {
+        id,
+        workspace_id: asked.request.workspace_id,
+        key: asked.key.as_deref(),
+        sid: None,
+        status,
+        error_code: None,
+        error_message: None,
+        segments: None,
+        price: None,
+        keep_key: true,
+        answer: &answer.to_stored(),
+    };
+    if let Err(error) = parts.store.finish_outbound(&finish).await {
+        tracing::warn!(message.id = %id, %error, "Answer could not be kept with its key");
+    }
+}
+
+fn delivery<'a>(
+    request: &'a SendRequest,
+    id: Uuid,
+    from: &'a str,
+    max_price: Option<Decimal>,
+) -> Delivery<'a> {
+    Delivery {
+        id,
+        channel: request.channel,
+        from,
+        to: request.to.as_str(),
+        body: &request.body,
+        media_urls: &request.media_urls,
+        connect: request.connect.as_ref().map(PhoneNumber::as_str),
+        max_price,
+    }
 }
 
 /// Who asks, and for what: nothing here touches the database or the carrier.
@@ -319,79 +429,12 @@ async fn begin(parts: &Parts, asked: &Asked, id: Uuid) -> Result<Begin, store::E
         attachments: &request.attachments(),
         segments: request.segments(),
         from: request.from.as_deref(),
-        connect: request.connect.as_ref().map(common::domain::PhoneNumber::as_str),
+        connect: request.connect.as_ref().map(PhoneNumber::as_str),
+        refusal: request.refusal.as_ref().map(|problem| problem.code),
+        quiet: request.quiet.as_str(),
     };
     parts
         .store
         .begin_outbound(&message, &parts.shared, Timestamp::now())
         .await
-}
-
-struct Carried {
-    sid: String,
-    status: &'static str,
-    segments: Option<i32>,
-}
-
-/// The one request to the carrier.
-async fn carry(
-    parts: &Parts,
-    request: &SendRequest,
-    id: Uuid,
-    from: &str,
-) -> Result<Carried, signalwire::Error> {
-    let status_callback = &parts.urls.status_of(id);
-    let to = request.to.as_str();
-    let body = request.body.as_str();
-    let accepted = match request.channel {
-        Channel::Sms => {
-            let message = MessageRequest {
-                from,
-                to,
-                body,
-                media_urls: &request.media_urls,
-                status_callback,
-            };
-            parts.carrier.send_message(&message).await?
-        }
-        Channel::WhatsApp => {
-            let media_url = request.media_urls.first().map(String::as_str);
-            parts
-                .carrier
-                .send_whatsapp(&WhatsAppRequest {
-                    from,
-                    to,
-                    body,
-                    media_url,
-                    status_callback,
-                })
-                .await?
-        }
-        Channel::Call => {
-            // A call that joins two people rings the agent first; its script then dials the customer.
-            let first = request.connect.as_ref().unwrap_or(&request.to).as_str();
-            let call = CallRequest {
-                from,
-                to: first,
-                url: &parts.urls.outbound_call(id),
-                status_callback,
-            };
-            let placed = parts.carrier.place_call(&call).await?;
-            return Ok(Carried {
-                sid: placed.sid,
-                status: status::call(&placed.status).unwrap_or("queued"),
-                segments: None,
-            });
-        }
-    };
-    let segments = if request.channel == Channel::Sms {
-        accepted.segments
-    } else {
-        None
-    };
-    Ok(Carried {
-        sid: accepted.sid,
-        status: status::message(&accepted.status).unwrap_or("queued"),
-        segments,
-    })
 }

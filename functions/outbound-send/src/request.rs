@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-const FIELDS: [&str; 7] = [
+const FIELDS: [&str; 8] = [
     "channel",
     "to",
     "body",
@@ -16,6 +16,7 @@ const FIELDS: [&str; 7] = [
     "mediaUrls",
     "from",
     "connect",
+    "quietHours",
 ];
 
 /// FACTS 4
@@ -43,6 +44,26 @@ impl Channel {
     }
 }
 
+/// What to do while the customer is not to be disturbed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum QuietHours {
+    /// Say so.
+    #[default]
+    Refuse,
+    /// Send it when they end.
+    Hold,
+}
+
+impl QuietHours {
+    /// The name on the wire and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Refuse => "refuse",
+            Self::Hold => "hold",
+        }
+    }
+}
+
 /// What is to be sent.
 #[derive(Debug, Clone)]
 pub struct SendRequest {
@@ -60,6 +81,10 @@ pub struct SendRequest {
     pub from: Option<String>,
     /// The agent who is rung first.
     pub connect: Option<PhoneNumber>,
+    /// What to do in quiet hours.
+    pub quiet: QuietHours,
+    /// Why nothing may go there. Told only once it is known that the caller may ask: it is counted for the workspace.
+    pub refusal: Option<Problem>,
 }
 
 fn bad(field: &'static str, why: &str) -> Problem {
@@ -70,7 +95,7 @@ impl SendRequest {
     /// Reads a body.
     ///
     /// # Errors
-    /// `bad_request`, `invalid_number`, `empty_body`, `body_too_long`, `country_not_allowed`, `destination_blocked`.
+    /// `bad_request`, `invalid_number`, `empty_body`, `body_too_long`.
     pub fn read(body: &[u8], countries: &AllowedCountries) -> Result<Self, Problem> {
         let value: Value = serde_json::from_slice(body)
             .map_err(|_| Problem::new(400, "bad_request", "the body is not JSON").with("field", "body"))?;
@@ -105,6 +130,14 @@ impl SendRequest {
         }
         let connect = optional(object, "connect")?;
         let media_urls = media(object)?;
+        let quiet = match optional(object, "quietHours")? {
+            None | Some("refuse") => QuietHours::Refuse,
+            Some("hold") if channel == Channel::Call => {
+                return Err(bad("quietHours", "cannot be hold for a call"));
+            }
+            Some("hold") => QuietHours::Hold,
+            Some(_) => return Err(bad("quietHours", "is one of hold, refuse")),
+        };
         match channel {
             Channel::Call if !media_urls.is_empty() => return Err(bad("mediaUrls", "cannot go with a call")),
             Channel::Sms | Channel::WhatsApp if connect.is_some() => {
@@ -115,10 +148,15 @@ impl SendRequest {
             }
             _ => {}
         }
-        let to = number("to", to, countries)?;
-        let connect = connect
-            .map(|connect| number("connect", connect, countries))
-            .transpose()?;
+        let (to, mut refusal) = number("to", to, countries)?;
+        let connect = match connect {
+            None => None,
+            Some(connect) => {
+                let (connect, refused) = number("connect", connect, countries)?;
+                refusal = refusal.or(refused);
+                Some(connect)
+            }
+        };
         if text.trim().is_empty() && media_urls.is_empty() && connect.is_none() {
             return Err(
                 Problem::new(422, "empty_body", "there is nothing to send: `body` is empty")
@@ -138,6 +176,8 @@ impl SendRequest {
             media_urls,
             from,
             connect,
+            quiet,
+            refusal,
         })
     }
 
@@ -164,6 +204,7 @@ impl SendRequest {
             self.media_urls,
             self.from,
             self.connect.as_ref().map(PhoneNumber::as_str),
+            self.quiet.as_str(),
         ]);
         Sha256::digest(canonical.to_string()).to_vec()
     }
@@ -205,7 +246,12 @@ fn media(object: &Map<String, Value>) -> Result<Vec<String>, Problem> {
         .collect()
 }
 
-fn number(field: &'static str, text: &str, countries: &AllowedCountries) -> Result<PhoneNumber, Problem> {
+/// A number, and why nothing may go there.
+fn number(
+    field: &'static str,
+    text: &str,
+    countries: &AllowedCountries,
+) -> Result<(PhoneNumber, Option<Problem>), Problem> {
     let problem =
         |code, why: String| Problem::new(422, code, format!("`{field}`: {why}")).with("field", field);
     let plain: String = text
@@ -216,15 +262,13 @@ fn number(field: &'static str, text: &str, countries: &AllowedCountries) -> Resu
     let number: PhoneNumber = plain
         .parse()
         .map_err(|why| problem("invalid_number", format!("{why}")))?;
-    countries.check(&number).map_err(|refusal| {
-        let code = match &refusal {
-            Refusal::Invalid => "invalid_number",
-            Refusal::Country(_) => "country_not_allowed",
-            Refusal::Blocked => "destination_blocked",
-        };
-        problem(code, refusal.to_string())
-    })?;
-    Ok(number)
+    let refusal = match countries.check(&number) {
+        Ok(()) => None,
+        Err(refusal @ Refusal::Invalid) => return Err(problem("invalid_number", refusal.to_string())),
+        Err(refusal @ Refusal::Country(_)) => Some(problem("country_not_allowed", refusal.to_string())),
+        Err(refusal @ Refusal::Blocked) => Some(problem("destination_blocked", refusal.to_string())),
+    };
+    Ok((number, refusal))
 }
 
 #[cfg(test)]
@@ -273,6 +317,13 @@ mod tests {
             .is_ok()
         );
         assert!(with(&[("body", json!("a".repeat(1600)))]).is_ok());
+        assert!(request.refusal.is_none());
+        let held = with(&[("quietHours", json!("hold"))]).unwrap();
+        assert_eq!(
+            (held.quiet, request.quiet),
+            (QuietHours::Hold, QuietHours::Refuse)
+        );
+        assert_ne!(held.hash(), request.hash());
     }
 
     #[test]
@@ -333,6 +384,18 @@ mod tests {
                 "destination_blocked",
                 "connect",
             ),
+            (
+                vec![("quietHours", json!("later"))],
+                400,
+                "bad_request",
+                "quietHours",
+            ),
+            (
+                vec![("channel", json!("call")), ("quietHours", json!("hold"))],
+                400,
+                "bad_request",
+                "quietHours",
+            ),
             (vec![("body", json!("  \n"))], 422, "empty_body", "body"),
             (
                 vec![("body", json!("a".repeat(1601)))],
@@ -341,7 +404,7 @@ mod tests {
                 "body",
             ),
         ] {
-            let problem = with(&change).unwrap_err();
+            let problem = with(&change).map_or_else(|refused| refused, |read| read.refusal.unwrap());
             assert_eq!((problem.status, problem.code), (status, code), "{change:?}");
             assert_eq!(problem.members["field"], field, "{change:?}");
         }

@@ -152,6 +152,12 @@ async fn pursue(parts: &Parts, order: &Order) -> Result<String, Stop> {
     if let Some(number) = &order.phone_number {
         match find_bought(parts, order, number).await? {
             Found::Ours(owned) => return record(parts, order, &owned).await,
+            // a spare that an earlier try took, or somebody else's
+            Found::Foreign if order.entitled => {
+                if let Some(owned) = take_spare(parts, order, number).await? {
+                    return record(parts, order, &owned).await;
+                }
+            }
             Found::Foreign => {}
             // Not bought yet, or not listed yet: only this number may be asked for again.
             Found::Nowhere if order.entitled => {
@@ -176,8 +182,46 @@ async fn pursue(parts: &Parts, order: &Order) -> Result<String, Stop> {
         return Err(Stop::Overtaken);
     }
     let code = order.area_code.as_deref().unwrap_or(&parts.default_area_code);
-    let owned = search_and_buy(parts, order, code).await?;
+    let owned = match take_spare(parts, order, &format!("+1{code}")).await? {
+        Some(owned) => owned,
+        None => search_and_buy(parts, order, code).await?,
+    };
     record(parts, order, &owned).await
+}
+
+/// A number that an earlier order bought and had no use for. From the moment it gets this order's name it is like one that this
+/// order has bought.
+async fn take_spare(parts: &Parts, order: &Order, prefix: &str) -> Result<Option<OwnedNumber>, Stop> {
+    let Some((number, sid)) = parts.store.take_spare(order, prefix).await? else {
+        return Ok(None);
+    };
+    let name = friendly_name(&order.workspace_name, order.id);
+    let take = Purchase {
+        phone_number: &number,
+        friendly_name: &name,
+        urls: &parts.urls,
+    };
+    match parts.carrier.take_over_number(&sid, &take).await {
+        Ok(owned) if owned.phone_number == number => {
+            tracing::info!(order.id = %order.id, "Spare number taken");
+            Ok(Some(owned))
+        }
+        Err(error @ (Carrier::NotFound | Carrier::Refused { .. })) => {
+            tracing::warn!(order.id = %order.id, %error, "Spare number cannot be taken");
+            let is_gone = error == Carrier::NotFound;
+            parts
+                .store
+                .refuse_spare(&number, &error.to_string(), is_gone)
+                .await?;
+            Ok(None)
+        }
+        Ok(_) => Err(Stop::Later {
+            reason: "taking a spare number: the answer was about another number".to_owned(),
+            seconds: None,
+            forget_number: true,
+        }),
+        Err(error) => Err(later(&error, "taking a spare number")),
+    }
 }
 
 async fn search_and_buy(parts: &Parts, order: &Order, code: &str) -> Result<OwnedNumber, Stop> {
@@ -187,6 +231,9 @@ async fn search_and_buy(parts: &Parts, order: &Order, code: &str) -> Result<Owne
         .await?
     {
         return Err(Stop::Overtaken);
+    }
+    if let Some(wanted) = &order.wanted_number {
+        return buy_wanted(parts, order, wanted).await;
     }
     let mut refused: Vec<String> = order.phone_number.iter().cloned().collect();
     let plan = search::plan(code);
@@ -227,6 +274,27 @@ async fn search_and_buy(parts: &Parts, order: &Order, code: &str) -> Result<Owne
         "no number with voice and SMS is for sale in area code {code}, its region or anywhere in {country}; \
          set another preferred_area_code, or retry this order later"
     )))
+}
+
+/// Just this number: when it cannot be had a person chooses another one.
+async fn buy_wanted(parts: &Parts, order: &Order, wanted: &str) -> Result<OwnedNumber, Stop> {
+    match parts.store.choose_number(order, wanted).await? {
+        Chosen::Overtaken => return Err(Stop::Overtaken),
+        Chosen::Ours => {
+            if let Some(owned) = buy(parts, order, wanted).await? {
+                return Ok(owned);
+            }
+            parts
+                .store
+                .save_order(order, "searching", None, None, true)
+                .await?;
+        }
+        Chosen::Elsewhere => {}
+    }
+    Err(Stop::Person(
+        "the number that was chosen is not for sale any more: cancel this order and choose another number"
+            .to_owned(),
+    ))
 }
 
 enum Found {
@@ -297,6 +365,7 @@ async fn record(parts: &Parts, order: &Order, owned: &OwnedNumber) -> Result<Str
         friendly_name: &name,
         urls: &parts.urls,
         campaign: parts.campaign_id.is_some(),
+        grace_days: parts.grace_days,
     };
     match parts
         .store

@@ -6,20 +6,28 @@ use crate::run::Run;
 /// How many numbers one run looks at.
 const BATCH: i64 = 200;
 
-/// Follows what the campaign did with our numbers.
-pub async fn poll(parts: &Parts, run: &mut Run) {
+/// Follows what the campaign did with our numbers. Without a campaign there is nothing to follow; once a night, numbers that the
+/// carrier refused for want of one may try again.
+pub async fn poll(parts: &Parts, run: &mut Run, is_nightly: bool) {
     let Some(campaign) = &parts.provisioning.campaign_id else {
+        if is_nightly {
+            match parts.store().lift_refusals().await {
+                Ok(0) => {}
+                Ok(lifted) => run.count("refusals_lifted", usize::try_from(lifted).unwrap_or(0)),
+                Err(error) => run.store_problem("campaign", &error),
+            }
+        }
         return;
     };
     let waiting = match parts.store().pending_readiness(BATCH).await {
         Ok(waiting) if waiting.is_empty() => return,
         Ok(waiting) => waiting,
-        Err(error) => return run.problem("campaign", &error),
+        Err(error) => return run.store_problem("campaign", &error),
     };
     let carrier = &parts.provisioning.carrier;
     let assigned = match carrier.campaign_numbers(campaign).await {
         Ok(assigned) => assigned,
-        Err(error) => return run.problem("campaign", &error),
+        Err(error) => return run.carrier_problem("campaign", &error),
     };
     for (row, number, asked) in waiting {
         if !run.has_time() {
@@ -49,14 +57,14 @@ pub async fn poll(parts: &Parts, run: &mut Run) {
                         .await
                 }
                 Err(error) => {
-                    run.problem("campaign", &error);
+                    run.carrier_problem("campaign", &error);
                     Ok(())
                 }
             },
             None => Ok(()),
         };
         if let Err(error) = written {
-            run.problem("campaign", &error);
+            run.store_problem("campaign", &error);
         }
     }
 }

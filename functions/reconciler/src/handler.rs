@@ -1,7 +1,7 @@
 //! The story of one run.
 
-use crate::run::Run;
-use crate::{campaign, messages, numbers};
+use crate::run::{RUN_MAX, Run};
+use crate::{calls, campaign, held, messages, numbers};
 use common::config::{ConfigError, Live, Settings, SharedNumbers, StartError};
 use common::metrics::{self, Metric};
 use common::store::{self, Store};
@@ -9,6 +9,7 @@ use provision_trigger::order::{self, Progress};
 use provision_trigger::release::{self, Released};
 use serde_json::Value;
 use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// How many orders or releases one run takes up.
@@ -37,7 +38,40 @@ impl Parts {
 }
 
 /// The function.
-pub struct App(Live<Parts>);
+pub struct App {
+    live: Live<Parts>,
+    most: Duration,
+}
+
+/// What a run does, one after the other, and up to which percentage of its time.
+const WORK: [(Part, u32); 7] = [
+    (Part::Orders, 35),
+    (Part::Releases, 45),
+    (Part::Held, 55),
+    (Part::Sweep, 70),
+    (Part::Messages, 80),
+    (Part::Calls, 85),
+    (Part::Campaign, 90),
+];
+
+/// What only a full run does.
+const NIGHTLY: [(Part, u32); 2] = [
+    (Part::Numbers, 100),
+    // what the comparison found may have given orders their number
+    (Part::Orders, 100),
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Orders,
+    Releases,
+    Held,
+    Sweep,
+    Messages,
+    Calls,
+    Campaign,
+    Numbers,
+}
 
 /// What a run covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +114,7 @@ impl App {
     /// # Errors
     /// A setting, by name.
     pub async fn start() -> Result<Self, StartError> {
-        Live::start(Parts::from_settings).await.map(Self)
+        Ok(Self::of(Live::start(Parts::from_settings).await?))
     }
 
     /// Starts from given settings.
@@ -88,7 +122,17 @@ impl App {
     /// # Errors
     /// A setting, by name.
     pub async fn start_with(settings: Settings) -> Result<Self, StartError> {
-        Live::start_with(settings, Parts::from_settings).await.map(Self)
+        Ok(Self::of(Live::start_with(settings, Parts::from_settings).await?))
+    }
+
+    fn of(live: Live<Parts>) -> Self {
+        Self { live, most: RUN_MAX }
+    }
+
+    /// The same with another time for a run.
+    #[must_use]
+    pub fn within(self, most: Duration) -> Self {
+        Self { most, ..self }
     }
 
     /// Runs what the payload asks for; gives the report.
@@ -99,48 +143,83 @@ impl App {
         let schedule = Schedule::of(payload);
         let id = Uuid::now_v7();
         metrics::correlate(&id);
-        let mut parts = self.0.get().await;
-        match parts.store().begin_run(id, schedule.as_str()).await {
+        let mut parts = self.live.get().await;
+        let resume = match parts.store().begin_run(id, schedule.as_str()).await {
             Err(store::Error::Credentials(code)) => {
                 parts = self
-                    .0
+                    .live
                     .renewed(&parts)
                     .await
                     .ok_or(store::Error::Credentials(code))?;
-                parts.store().begin_run(id, schedule.as_str()).await?;
+                parts.store().begin_run(id, schedule.as_str()).await?
             }
             begun => begun?,
-        }
-        let mut run = Run::begin();
-        self.orders(&mut parts, &mut run).await;
-        releases(&parts, &mut run).await;
-        messages::sweep(&parts, &mut run).await;
-        messages::compare(&parts, &mut run).await;
-        campaign::poll(&parts, &mut run).await;
-        if schedule != Schedule::FiveMinutes {
-            numbers::compare(&parts, &mut run).await;
-            // what the comparison found may have given orders their number
-            self.orders(&mut parts, &mut run).await;
+        };
+        let mut run = Run::begin(self.most);
+        run.resume_at(resume);
+        let nightly: &[_] = if schedule == Schedule::FiveMinutes {
+            &[]
+        } else {
+            &NIGHTLY
+        };
+        for (part, percent) in WORK.iter().chain(nightly) {
+            run.begin_part(*percent);
+            self.part(*part, &mut parts, &mut run, schedule).await;
         }
         figures(&parts, &mut run).await;
         let report = run.report();
-        parts.store().finish_run(id, &report).await?;
+        match parts.store().finish_run(id, &report).await {
+            Err(store::Error::Credentials(code)) => match self.live.renewed(&parts).await {
+                Some(renewed) => renewed.store().finish_run(id, &report).await?,
+                None => return Err(store::Error::Credentials(code)),
+            },
+            finished => finished?,
+        }
         tracing::info!(run.id = %id, schedule = schedule.as_str(), report = %report, "Reconciliation finished");
         Ok(report)
+    }
+
+    /// One part, and once more when credentials were refused and there are newer ones: a password or token that is rotated while
+    /// a run goes on costs it nothing.
+    async fn part(&self, part: Part, parts: &mut Arc<Parts>, run: &mut Run, schedule: Schedule) {
+        for is_last in [false, true] {
+            match part {
+                Part::Orders => self.orders(parts, run).await,
+                Part::Releases => releases(parts, run).await,
+                Part::Held => held::send_due(parts, run).await,
+                Part::Sweep => messages::sweep(parts, run).await,
+                Part::Messages => messages::compare(parts, run).await,
+                Part::Calls => calls::compare(parts, run).await,
+                Part::Campaign => campaign::poll(parts, run, schedule != Schedule::FiveMinutes).await,
+                Part::Numbers => numbers::compare(parts, run).await,
+            }
+            if !run.take_refused() {
+                return;
+            }
+            match self.live.renewed(parts).await {
+                Some(renewed) if !is_last => *parts = renewed,
+                _ => {
+                    return run.problem(
+                        part.name(),
+                        &"our credentials are refused, and there are no newer ones",
+                    );
+                }
+            }
+        }
     }
 
     async fn orders(&self, parts: &mut Arc<Parts>, run: &mut Run) {
         let due = match parts.store().due_orders(BATCH).await {
             Ok(due) => due,
-            Err(error) => return run.problem("orders", &error),
+            Err(error) => return run.store_problem("orders", &error),
         };
         for id in due {
             if !run.has_time() {
                 return;
             }
-            let mut outcome = order::run(&parts.provisioning, id, self.0.is_fixed()).await;
+            let mut outcome = order::run(&parts.provisioning, id, self.live.is_fixed()).await;
             if matches!(outcome, Ok(Progress::CredentialsRefused)) {
-                if let Some(renewed) = self.0.renewed(parts).await {
+                if let Some(renewed) = self.live.renewed(parts).await {
                     *parts = renewed;
                 }
                 outcome = order::run(&parts.provisioning, id, true).await;
@@ -149,7 +228,7 @@ impl App {
                 Ok(Progress::Done) => run.count("orders_completed", 1),
                 Ok(Progress::NotOurs) => {}
                 Ok(_) => run.count("orders_waiting", 1),
-                Err(error) => run.problem("orders", &error),
+                Err(error) => run.store_problem("orders", &error),
             }
         }
     }
@@ -158,7 +237,7 @@ impl App {
 async fn releases(parts: &Parts, run: &mut Run) {
     let due = match parts.store().due_releases(BATCH).await {
         Ok(due) => due,
-        Err(error) => return run.problem("releases", &error),
+        Err(error) => return run.store_problem("releases", &error),
     };
     for number in due {
         if !run.has_time() {
@@ -168,10 +247,24 @@ async fn releases(parts: &Parts, run: &mut Run) {
             Ok(Released::Done) => run.count("numbers_released", 1),
             Ok(Released::NotYet) => run.count("releases_waiting", 1),
             Ok(Released::Nothing) => {}
-            Ok(Released::CredentialsRefused) => {
-                return run.problem("releases", &"SignalWire refuses our credentials");
-            }
-            Err(error) => run.problem("releases", &error),
+            Ok(Released::CredentialsRefused) => return run.refused(),
+            Err(error) => run.store_problem("releases", &error),
+        }
+    }
+}
+
+impl Part {
+    /// As it is called in a report.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Orders => "orders",
+            Self::Releases => "releases",
+            Self::Held => "held messages",
+            Self::Sweep => "messages",
+            Self::Messages => "comparison",
+            Self::Calls => "calls",
+            Self::Campaign => "campaign",
+            Self::Numbers => "numbers",
         }
     }
 }

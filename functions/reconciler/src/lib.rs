@@ -7,8 +7,10 @@
 //! bounded in time, goes on where the last one stopped, is safe beside another one, and leaves a row in `reconciler_runs`.
 //! Answer: that row's report.
 
+mod calls;
 mod campaign;
 mod handler;
+mod held;
 mod messages;
 mod numbers;
 mod run;

@@ -17,6 +17,12 @@ const CLAIM: i32 = 100;
 /// How many pages of a thousand messages one run compares.
 const PAGES_MAX: usize = 50;
 
+/// So many pages are compared however late it is, so that runs that are always late get through the list all the same.
+const PAGES_MIN: usize = 2;
+
+/// After so many failures in a row it is the carrier that is ill, and not a message.
+const FAILURES_MAX: usize = 3;
+
 /// A send whose answer was lost may still be under way for so long; before that nobody can say that it never arrived.
 const IN_FLIGHT_SECONDS: i64 = 60;
 
@@ -28,15 +34,29 @@ pub async fn sweep(parts: &Parts, run: &mut Run) {
     while run.has_time() {
         let claimed = match parts.store().claim_open_messages(CLAIM).await {
             Ok(claimed) => claimed,
-            Err(error) => return run.problem("messages", &error),
+            Err(error) => return run.store_problem("messages", &error),
         };
         let last = claimed.len() < CLAIM as usize;
+        let mut failures = 0;
         for open in claimed {
+            if !run.has_time() {
+                return; // the rest is taken again when its time comes
+            }
             match settle(parts, &open).await {
-                Ok(true) => run.count("messages_asked_about", 1),
-                Ok(false) => {}
-                Err(Stop::Store(error)) => run.problem("messages", &error),
-                Err(Stop::Carrier(error)) => return run.problem("messages", &error),
+                Ok(is_known) => {
+                    failures = 0;
+                    run.count("messages_asked_about", usize::from(is_known));
+                }
+                Err(Stop::Store(error)) => run.store_problem("messages", &error),
+                Err(Stop::Carrier(error)) => {
+                    // one message that the carrier cannot show must not keep the others waiting
+                    run.carrier_problem("messages", &error);
+                    failures += 1;
+                    let is_over = matches!(error, Carrier::Unauthorized { .. } | Carrier::RateLimited { .. });
+                    if is_over || failures == FAILURES_MAX {
+                        return;
+                    }
+                }
             }
         }
         if last {
@@ -172,15 +192,17 @@ fn call_report(id: Uuid, call: &CallRecord) -> Report {
     }
 }
 
-/// Reads the carrier's messages of the last two days beside ours.
+/// Reads the carrier's messages of the last two days beside ours, the newest first. A run without time for all of them leaves its place
+/// to the next one, which reads the newest page and goes on there.
 pub async fn compare(parts: &Parts, run: &mut Run) {
     let day = (Timestamp::now() - Span::new().hours(48))
         .strftime("%Y-%m-%d")
         .to_string();
+    let mut left_at = run.take_resume();
     let mut next = None;
-    for _ in 0..PAGES_MAX {
-        if !run.has_time() {
-            return run.problem("comparison", &"the time is up; the next run goes on");
+    for visited in 0..PAGES_MAX {
+        if visited >= PAGES_MIN && !run.has_time() {
+            break;
         }
         let page = match parts
             .provisioning
@@ -189,28 +211,51 @@ pub async fn compare(parts: &Parts, run: &mut Run) {
             .await
         {
             Ok(page) => page,
-            Err(error) => return run.problem("comparison", &error),
+            Err(error) => return run.carrier_problem("comparison", &error),
         };
         run.count("messages_compared", page.items.len());
-        let rows: Value = page.items.iter().map(row).collect();
+        let (replies, rows): (Vec<_>, Vec<_>) = page.items.iter().partition(|message| message.is_reply());
+        if let Err(error) = record_replies(parts, &replies).await {
+            return run.problem("comparison", &error);
+        }
+        let rows: Value = rows.into_iter().map(row).collect();
         match parts.store().reconcile_messages(&rows).await {
             Ok(missing) => {
                 for message in page.items.iter().filter(|message| missing.contains(&message.sid)) {
                     match store_missing(parts, message).await {
                         Ok(true) => run.count("inbound_filled_in", 1),
                         Ok(false) => {}
-                        Err(Stop::Store(error)) => run.problem("comparison", &error),
-                        Err(Stop::Carrier(error)) => run.problem("comparison", &error),
+                        Err(Stop::Store(error)) => run.store_problem("comparison", &error),
+                        Err(Stop::Carrier(error)) => run.carrier_problem("comparison", &error),
                     }
                 }
             }
-            Err(error) => return run.problem("comparison", &error),
+            Err(error) => return run.store_problem("comparison", &error),
         }
-        next = page.next;
+        next = left_at.take().or(page.next);
         if next.is_none() {
             return;
         }
     }
+    run.resume_at(next);
+}
+
+/// The carrier sent these as answers of our webhooks; they have no row of ours, but they have a price.
+async fn record_replies(parts: &Parts, replies: &[&MessageRecord]) -> Result<(), store::Error> {
+    if replies.is_empty() {
+        return Ok(());
+    }
+    let rows: Value = replies
+        .iter()
+        .map(|message| {
+            let mut row = row(message);
+            row["from"] = json!(message.from);
+            row["to"] = json!(message.to);
+            row["created_at"] = json!(message.created());
+            row
+        })
+        .collect();
+    parts.store().record_reply_charges(&rows).await
 }
 
 fn row(message: &MessageRecord) -> Value {

@@ -17,14 +17,17 @@ pub async fn compare(parts: &Parts, run: &mut Run) {
     let mut next = None;
     for page_number in 0.. {
         if page_number == PAGES_MAX || !run.has_time() {
-            return run.problem("numbers", &"the list is too long for one run");
+            return run.problem(
+                "numbers",
+                &"there was no time for the whole list; nothing is done on half of one",
+            );
         }
         match parts.provisioning.carrier.owned_numbers(next.as_deref()).await {
             Ok(page) => {
                 theirs.extend(page.items);
                 next = page.next;
             }
-            Err(error) => return run.problem("numbers", &error),
+            Err(error) => return run.carrier_problem("numbers", &error),
         }
         if next.is_none() {
             break;
@@ -37,16 +40,19 @@ pub async fn compare(parts: &Parts, run: &mut Run) {
         .collect();
     let findings = match parts.store().compare_numbers(&rows).await {
         Ok(findings) => findings,
-        Err(error) => return run.problem("numbers", &error),
+        Err(error) => return run.store_problem("numbers", &error),
     };
     for finding in &findings {
+        if !run.has_time() {
+            return;
+        }
         let done = if finding.is_ghost {
             ghost(parts, run, finding).await
         } else {
             orphan(parts, run, finding).await
         };
         if let Err(error) = done {
-            run.problem("numbers", &error);
+            run.store_problem("numbers", &error);
         }
     }
     // what the project has besides us is no difference
@@ -95,7 +101,7 @@ async fn ghost(parts: &Parts, run: &mut Run, finding: &NumberFinding) -> Result<
             tracing::error!(phone_number.id = %row, "The carrier does not have this number any more");
         }
         Ok(true) => {}
-        Err(error) => run.problem("numbers", &error),
+        Err(error) => run.carrier_problem("numbers", &error),
     }
     Ok(())
 }
@@ -116,7 +122,12 @@ async fn orphan(parts: &Parts, run: &mut Run, finding: &NumberFinding) -> Result
     if is_shared {
         return Ok(());
     }
-    match parts.store().adopt_orphan(order, &finding.phone_number).await? {
+    let Some(sid) = &finding.sid else { return Ok(()) };
+    match parts
+        .store()
+        .adopt_orphan(order, &finding.phone_number, sid)
+        .await?
+    {
         Adoption::Adopted => {
             run.count("orphans_adopted", 1);
             return Ok(());
@@ -124,7 +135,6 @@ async fn orphan(parts: &Parts, run: &mut Run, finding: &NumberFinding) -> Result
         Adoption::Busy => return Ok(()),
         Adoption::Spare => {}
     }
-    let Some(sid) = &finding.sid else { return Ok(()) };
     match parts.provisioning.carrier.release_number(sid).await {
         Ok(()) => {
             parts.store().release_spare(&finding.phone_number).await?;
@@ -133,11 +143,11 @@ async fn orphan(parts: &Parts, run: &mut Run, finding: &NumberFinding) -> Result
         Err(error @ Carrier::Refused { .. }) => {
             parts
                 .store()
-                .keep_spare(&finding.phone_number, sid, Some(order), &error.to_string())
+                .keep_spare(&finding.phone_number, &error.to_string())
                 .await?;
             run.count("spares_kept", 1);
         }
-        Err(error) => run.problem("numbers", &error),
+        Err(error) => run.carrier_problem("numbers", &error),
     }
     Ok(())
 }
@@ -164,7 +174,7 @@ async fn repair(parts: &Parts, run: &mut Run, number: &NumberRecord) {
         .await
     {
         Ok(()) => run.count("webhooks_repaired", 1),
-        Err(error) => run.problem("numbers", &error),
+        Err(error) => run.carrier_problem("numbers", &error),
     }
 }
 

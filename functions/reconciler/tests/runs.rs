@@ -86,6 +86,7 @@ impl Desk {
             body,
             media_urls: &[],
             status_callback: "http://127.0.0.1:9/lost",
+            max_price: None,
         };
         let sid = client.send_message(&request).await.unwrap().sid;
         self.fixture.simulator.settle().await;
@@ -439,4 +440,155 @@ async fn two_runs_at_once_do_the_work_once() {
     assert!(one.is_ok() && two.is_ok());
     assert_eq!(desk.fixture.count("conversation_messages").await, 1);
     assert_eq!(desk.fixture.count("reconciler_runs").await, 2);
+}
+
+#[tokio::test]
+async fn what_differs_for_good_is_not_reported_in_every_run() {
+    let desk = Desk::open().await;
+    let sid = desk.carried("Hello").await;
+    let id = desk.outbound(Some(&sid), "delivered", "Hello", 1.0).await;
+    // ours counted more segments than the carrier: the greatest count that was ever told stays
+    desk.fixture
+        .sql
+        .execute("update conversation_messages set segments = 3", &[])
+        .await
+        .unwrap();
+    desk.run().await;
+    let told = async || -> i64 {
+        let tries = "select last_value from status_reports_id_seq";
+        desk.fixture.sql.query_one(tries, &[]).await.unwrap().get(0)
+    };
+    let row = format!("conversation_messages where id = '{id}'");
+    let (before, tries) = (desk.fixture.row(&row).await, told().await);
+    assert_eq!(before["segments"], 3);
+    assert!(before["price"].is_number(), "{before}");
+    for _ in 0..2 {
+        desk.run().await;
+        assert_eq!(desk.fixture.row(&row).await, before);
+        assert_eq!(told().await, tries, "nothing was reported again");
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_the_carrier_cannot_show_keeps_no_other_waiting() {
+    let desk = Desk::open().await;
+    let mut ids = Vec::new();
+    for body in ["One", "Two", "Three", "Four"] {
+        let sid = desk.carried(body).await;
+        ids.push(desk.outbound(Some(&sid), "queued", body, 60.0).await);
+    }
+    // the comparison would find them as well
+    desk.fixture
+        .simulator
+        .fail_always(Operation::ListMessages, Fault::status(500));
+    desk.fixture
+        .simulator
+        .fail_next(Operation::GetMessage, Fault::Html);
+    let report = desk.app.handle(&json!({})).await.unwrap();
+    assert_eq!(report["counts"]["messages_asked_about"], 3, "{report}");
+    assert_eq!(report["complete"], false);
+    assert_eq!(
+        desk.fixture
+            .count("conversation_messages where status = 'delivered'")
+            .await,
+        3
+    );
+}
+
+#[tokio::test]
+async fn a_run_without_time_leaves_its_work_to_the_next_one() {
+    let mut desk = Desk::open().await;
+    let sid = desk.carried("Hello").await;
+    desk.outbound(Some(&sid), "queued", "Hello", 60.0).await;
+    let second = desk.fixture.workspace("Beta", "professional", "org_2").await;
+    let insert = "insert into provisioning_orders (id, workspace_id, origin, area_code) values ($1, $2, 'plan', '405')";
+    desk.fixture
+        .sql
+        .execute(insert, &[&Uuid::now_v7(), &second])
+        .await
+        .unwrap();
+    desk.app = desk.app.within(Duration::ZERO);
+    let report = desk.app.handle(&json!({})).await.unwrap();
+    assert_eq!(report["complete"], false, "{report}");
+    assert_eq!(
+        desk.fixture.row("provisioning_orders").await["state"],
+        "requested"
+    );
+    let run = desk.fixture.row("reconciler_runs").await;
+    assert!(run["finished_at"].is_string(), "{run}");
+    desk.app = App::start_with(desk.fixture.settings()).await.unwrap();
+    assert_eq!(desk.run().await["complete"], true);
+    assert_eq!(desk.fixture.row("provisioning_orders").await["state"], "active");
+    assert_eq!(
+        desk.fixture.row("conversation_messages").await["status"],
+        "delivered"
+    );
+}
+
+#[tokio::test]
+async fn a_comparison_that_was_cut_short_goes_on_where_it_stopped() {
+    let mut desk = Desk::open().await;
+    // the oldest stands on the third page of a thousand
+    let missed = desk
+        .fixture
+        .simulator
+        .inbound_sms(CUSTOMER, NUMBER, "Anybody there?")
+        .await;
+    desk.fixture
+        .simulator
+        .add_number(&PlatformNumber::new("+14055550999"));
+    for _ in 0..2_000 {
+        desk.fixture
+            .simulator
+            .inbound_sms(CUSTOMER, "+14055550999", "Somebody else's")
+            .await;
+    }
+    let found = format!("conversation_messages where external_id = '{}'", missed.sid);
+    desk.app = desk.app.within(Duration::ZERO);
+    for (is_found, compared) in [(0, 2_000), (1, 1_001)] {
+        let report = desk.app.handle(&json!({})).await.unwrap();
+        assert_eq!(report["counts"]["messages_compared"], compared, "{report}");
+        assert_eq!(report["resume"].is_string(), is_found == 0, "{report}");
+        assert_eq!(desk.fixture.count(&found).await, is_found);
+    }
+}
+
+#[tokio::test]
+async fn numbers_refused_for_want_of_a_campaign_may_try_again_after_a_day() {
+    let desk = Desk::open().await;
+    let insert = "insert into phone_number_readiness (phone_number_id, workspace_id, messaging_readiness, reason, updated_at)
+                  select id, workspace_id, 'failed', 'in no active messaging campaign (21717)', now() - $1 * interval '1 hour'
+                  from workspace_phone_numbers on conflict (phone_number_id) do update set updated_at = excluded.updated_at";
+    for (hours, readiness) in [(23.0, "failed"), (25.0, "not_required")] {
+        desk.fixture.sql.execute(insert, &[&hours]).await.unwrap();
+        desk.run().await;
+        assert_eq!(
+            desk.fixture.row("phone_number_readiness").await["messaging_readiness"],
+            readiness
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_goes_on_for_hours_is_asked_about_every_ten_minutes() {
+    let desk = Desk::open().await;
+    let call = desk
+        .fixture
+        .simulator
+        .inbound_call(CUSTOMER, NUMBER, CallScript::answered(30))
+        .await;
+    let id = desk
+        .outbound(Some(&call.sid), "in-progress", "", 3.0 * 3600.0)
+        .await;
+    let checked = "with c as (update conversations set channel = 'call')
+                   update conversation_messages set checked_at = now() - $1 * interval '1 minute'";
+    for (minutes, is_over) in [(9.0, false), (11.0, true)] {
+        desk.fixture.sql.execute(checked, &[&minutes]).await.unwrap();
+        desk.run().await;
+        let row = desk
+            .fixture
+            .row(&format!("conversation_messages where id = '{id}'"))
+            .await;
+        assert_eq!(row["status"] != "in-progress", is_over, "{row}");
+    }
 }

@@ -44,8 +44,18 @@ async fn answer(receiver: &Receiver, arrival: Arrival<'_>) -> Result<Document, F
     let form = arrival.payload.into_form()?;
     match arrival.hook {
         Some(Hook::Call) => {
-            let (call, route) =
+            let (call, mut route) =
                 ingest::call(&receiver.store, &receiver.shared, &form, arrival.moment).await?;
+            let asked = route.forward_to.len();
+            // a forwarded call is a call that is paid for
+            route.forward_to.retain(|target| {
+                target
+                    .parse()
+                    .is_ok_and(|number| receiver.countries.check(&number).is_ok())
+            });
+            if route.forward_to.len() < asked {
+                tracing::warn!(call.sid = %call.sid, code = "country_not_allowed", "Call not forwarded to every target");
+            }
             Ok(script::answer(&route, &call.sid, call.business.as_str(), urls))
         }
         Some(Hook::DialResult) => {

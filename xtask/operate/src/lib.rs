@@ -1,10 +1,12 @@
-//! What operators do to a running system by hand: `cargo xtask api-key …`. Works on the database of `DATABASE_URL`, through the same
+//! What operators do to a running system by hand: `cargo xtask api-key …` and its like. Works on the database of `DATABASE_URL`, through the same
 //! statements as the functions; a command gives what it prints.
 
 mod api_key;
 mod arguments;
+mod consent;
 pub mod doctor;
 mod given;
+mod limits;
 mod smoke;
 
 use common::config::Settings;
@@ -20,6 +22,10 @@ pub async fn run(settings: &Settings, arguments: &[&str]) -> Result<String, Stri
     let store = || Store::from_settings(settings, Duration::from_secs(20)).map_err(|error| error.to_string());
     match *command {
         "api-key" => api_key::run(&store()?, rest).await,
+        "consent" => consent::run(&store()?, rest).await,
+        "limits" => limits::run(&store()?, rest).await,
+        "blocked" => limits::blocked(&store()?, rest).await,
+        "refusals" => limits::refusals(&store()?, rest).await,
         "doctor" => doctor::run(settings, rest).await,
         "smoke" => smoke::run(settings, rest).await,
         other => Err(format!("there is no command `{other}`")),

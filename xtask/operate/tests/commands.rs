@@ -1,5 +1,4 @@
 //! The commands on a real database.
-#![expect(clippy::unwrap_used, reason = "a helper that fails is a failed test")]
 
 use common::config::Settings;
 use devstack::fixture::{Fixture, migrate};
@@ -107,6 +106,52 @@ async fn mistakes_are_named() {
         ),
         (vec!["api-key", "revoke", "x"], "`x` is no UUID"),
         (vec!["api-key", "revoke", &nil], "no key of that id"),
+        (vec!["consent"], "usage: consent stop"),
+        (
+            vec![
+                "consent",
+                "stop",
+                "--shared",
+                "--number",
+                "+14056940235",
+                "--customer",
+                "+14155551234",
+            ],
+            "--actor is missing",
+        ),
+        (vec!["consent", "export"], "say --workspace ID, or --shared"),
+        (
+            vec![
+                "consent",
+                "stop",
+                "--workspace",
+                &nil,
+                "--number",
+                "+14055550123",
+                "--customer",
+                "+14155551234",
+                "--actor",
+                "ann",
+                "--reason",
+                "asked by letter",
+            ],
+            "the workspace has no such number",
+        ),
+        (vec!["limits", "show", &nil], "no such workspace"),
+        (
+            vec!["limits", "set", &nil, "messages_per_day=1"],
+            "no such workspace",
+        ),
+        (
+            vec!["limits", "set", &nil, "messages_per_day"],
+            "is not NAME=VALUE",
+        ),
+        (
+            vec!["blocked", "add", "nonsense", "--note", "x"],
+            "is not the beginning of a number",
+        ),
+        (vec!["blocked", "remove", "+1999"], "was not blocked"),
+        (vec!["refusals", "x"], "no number of days"),
         (vec!["dance"], "there is no command `dance`"),
     ] {
         let message = operate::run(&settings, &words).await.unwrap_err();
@@ -125,4 +170,138 @@ async fn mistakes_are_named() {
         ],
     );
     assert!(made.await.unwrap().starts_with("rsk_"));
+}
+
+#[tokio::test]
+async fn consent_is_changed_with_a_reason_and_exported() {
+    let fixture = Fixture::start().await;
+    let workspace = fixture.workspace("Acme", "professional", "org_1").await;
+    fixture.number(workspace, "+14055550123", "primary").await;
+    let id = workspace.to_string();
+    let settings = fixture.settings();
+    let run = async |words: &[&str]| operate::run(&settings, words).await;
+    let whom = [
+        "--number",
+        "+14055550123",
+        "--customer",
+        "+14155551234",
+        "--actor",
+        "ann",
+    ];
+    let own = [
+        &["consent", "stop", "--workspace", &id],
+        whom.as_slice(),
+        &["--reason", "=asked, by letter"],
+    ]
+    .concat();
+    assert_eq!(
+        run(&own).await.unwrap(),
+        "+14155551234 is opted out of +14055550123\n"
+    );
+    let shared = [
+        &["consent", "start", "--shared"],
+        whom.as_slice(),
+        &["--reason", "x"],
+    ]
+    .concat();
+    assert!(run(&shared).await.unwrap_err().contains("belongs to a workspace"));
+    let csv = run(&["consent", "export", "--workspace", &id]).await.unwrap();
+    let lines: Vec<&str> = csv.lines().collect();
+    assert_eq!(
+        lines[0],
+        "changed_at,number,customer,change,word,message_sid,actor,reason"
+    );
+    assert!(
+        lines[1].ends_with("Z,+14055550123,+14155551234,opt-out,MANUAL,,ann,\"'=asked, by letter\""),
+        "{csv}"
+    );
+    assert_eq!(
+        (
+            lines.len(),
+            run(&["consent", "export", "--shared"])
+                .await
+                .unwrap()
+                .lines()
+                .count()
+        ),
+        (2, 1)
+    );
+    let empty = [
+        &["consent", "start", "--workspace", &id],
+        whom.as_slice(),
+        &["--reason", " "],
+    ]
+    .concat();
+    assert_eq!(run(&empty).await.unwrap_err(), "--reason is missing");
+}
+
+#[tokio::test]
+async fn limits_are_shown_set_and_given_back() {
+    let fixture = Fixture::start().await;
+    let workspace = fixture.workspace("Acme", "professional", "org_1").await;
+    let id = workspace.to_string();
+    let settings = fixture.settings();
+    let run = async |words: &[&str]| operate::run(&settings, words).await;
+    assert!(
+        run(&["limits", "show", &id])
+            .await
+            .unwrap()
+            .contains("messages_per_day=20000\n")
+    );
+    let words = [
+        "limits",
+        "set",
+        &id,
+        "messages_per_day=7",
+        "sending_enabled=false",
+        "quiet_from=21:00",
+        "quiet_until=08:00",
+    ];
+    let shown = run(&words).await.unwrap();
+    for line in [
+        "messages_per_day=7\n",
+        "sending_enabled=false\n",
+        "quiet_from=21:00:00\n",
+    ] {
+        assert!(shown.contains(line), "{shown}");
+    }
+    let shown = run(&["limits", "set", &id, "messages_per_day=tier"])
+        .await
+        .unwrap();
+    assert!(
+        shown.contains("messages_per_day=20000\n") && shown.contains("sending_enabled=false\n"),
+        "{shown}"
+    );
+    for (change, expected) in [
+        ("messages_per_day=many", "not one that its limit takes"),
+        ("messages_per_day=-1", "not one that its limit takes"),
+        ("workspace_id=1", "there is no limit called workspace_id"),
+        ("favours=1", "there is no limit called favours"),
+        ("time_zone=Mars/Base", "there is no time zone called Mars/Base"),
+    ] {
+        let message = run(&["limits", "set", &id, change]).await.unwrap_err();
+        assert!(message.contains(expected), "{change}: {message}");
+    }
+    assert!(run(&["blocked", "list"]).await.unwrap().contains("+1___976"));
+    run(&["blocked", "add", "+1415555", "--note", "a pump"])
+        .await
+        .unwrap();
+    assert!(run(&["blocked", "list"]).await.unwrap().contains("a pump"));
+    run(&["blocked", "remove", "+1415555"]).await.unwrap();
+    assert_eq!(run(&["refusals"]).await.unwrap(), "nothing was refused\n");
+    fixture
+        .sql
+        .execute("select count_refusal($1, 'daily_cap')", &[&workspace])
+        .await
+        .unwrap();
+    fixture
+        .sql
+        .execute("select count_refusal($1, 'daily_cap')", &[&workspace])
+        .await
+        .unwrap();
+    let refused = run(&["refusals", "1"]).await.unwrap();
+    assert!(
+        refused.contains(&id) && refused.trim_end().ends_with("daily_cap             2"),
+        "{refused}"
+    );
 }

@@ -1,2 +1,2 @@
 -- store::reconcile::adopt_orphan
-select adopt_orphan($1, $2)
+select adopt_orphan($1, $2, $3)

@@ -1,2 +1,2 @@
 -- store::reconcile::begin_run
-insert into reconciler_runs (id, schedule) values ($1, $2) on conflict (id) do nothing
+select begin_run($1, $2)

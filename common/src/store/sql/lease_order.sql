@@ -7,5 +7,6 @@ with leased as (
       and (leased_until is null or leased_until < now())
     returning *)
 select l.id, l.workspace_id, l.attempts, l.area_code, l.number_type, l.phone_number, l.phone_number_id,
-       w.name, w.preferred_area_code, w.is_active and w.subscription_tier <> 'starter' as entitled
+       w.name, w.preferred_area_code, w.is_active and w.subscription_tier <> 'starter' as entitled,
+       l.wanted_number
 from leased l join workspaces w on w.id = l.workspace_id

@@ -1,2 +1,2 @@
 -- store::provisioning::record_purchase
-select record_purchase($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+select record_purchase($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)

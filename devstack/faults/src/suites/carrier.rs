@@ -140,6 +140,17 @@ async fn case(
     }
 }
 
+/// No answer of the carrier, however long, makes a function grow beyond this.
+const RESIDENT_KIB_MAX: u64 = 48 * 1024;
+
+/// Looks how large a function ever was.
+fn weigh(tally: &Tally, name: &str, function: &Function) {
+    if let Some((_, most)) = function.resident_kib() {
+        tally.heaviest(name, most);
+        tally.expect(most <= RESIDENT_KIB_MAX, || format!("{name}: grew to {most} KiB"));
+    }
+}
+
 async fn deliver(function: &Function, event: &Value) -> Result<bool, Broken> {
     Ok(invoke_batch(
         function,
@@ -177,6 +188,7 @@ async fn purchase(
         let retry = json!({ "id": "e2", "type": "order.retry_requested", "workspace": { "id": workspace }, "orderId": order["id"] });
         deliver(&function, &retry).await?;
     }
+    weigh(tally, name, &function);
     check::workspace_has(lab, tally, name, workspace, 1).await
 }
 
@@ -239,6 +251,8 @@ async fn send(
     tally.expect(now == sent || (may_send_now && now == 1), || {
         format!("{name}: {now} sends after a repeat ({})", second.status)
     });
+
+    weigh(tally, name, &function);
 
     let age = "update conversation_messages set created_at = created_at - interval '3 minutes', checked_at = null where external_id is null";
     lab.fixture.sql.execute(age, &[]).await?;
@@ -337,6 +351,7 @@ async fn reconcile(
         .await?;
     let second = reconciler.invoke(json!({})).await?;
     tally.expect(second["problems"] == json!([]), || format!("{name}: {second}"));
+    weigh(tally, name, &reconciler);
     let delivered = lab
         .fixture
         .count("conversation_messages where direction = 'outbound' and status = 'delivered'")

@@ -53,6 +53,8 @@ enum Carrier {
     FirstIsGone,
     /// A campaign takes the number.
     Campaign,
+    /// It has nothing to sell in that area, but an earlier order has left a number that nobody uses.
+    Spare,
 }
 
 struct Bench<'a> {
@@ -76,9 +78,10 @@ pub(super) async fn run(programs: &Programs, tally: &Tally, scale: Scale) -> Res
             Carrier::PurchaseAnswerLost,
             Carrier::FirstIsGone,
             Carrier::Campaign,
+            Carrier::Spare,
         ]
     } else {
-        &[Carrier::Well]
+        &[Carrier::Well, Carrier::Spare]
     };
     for carrier in carriers {
         let mut lab = Lab::open_with(
@@ -113,6 +116,12 @@ impl<'a> Bench<'a> {
             names.len(),
             names.join(", ")
         ));
+        if self.carrier == Carrier::Spare {
+            tally.expect(
+                !names.iter().any(|name| name == "POST IncomingPhoneNumbers"),
+                || format!("a number was bought beside a spare: {names:?}"),
+            );
+        }
         let is_sql = |name: &str| !name.starts_with("GET") && !name.starts_with("POST");
         for (index, name) in names.iter().enumerate() {
             for moment in MOMENTS {
@@ -138,7 +147,7 @@ impl<'a> Bench<'a> {
     }
 
     async fn rehearse(&self, tally: &Tally) -> Result<Vec<String>, Broken> {
-        let (workspace, event) = self.order()?;
+        let (workspace, event) = self.order().await?;
         let watched = self.watched(Script::watching()).await?;
         deliver(&watched.process, &event).await?;
         self.redeliver(tally, "rehearsal", &event, workspace).await?;
@@ -146,7 +155,32 @@ impl<'a> Bench<'a> {
     }
 
     /// A workspace of its own for each case.
-    fn order(&self) -> Result<(Uuid, Value), Broken> {
+    async fn order(&self) -> Result<(Uuid, Value), Broken> {
+        if self.carrier == Carrier::Spare {
+            self.leave_a_spare().await?;
+        }
+        Ok(self.new_order())
+    }
+
+    /// A number that was bought for a workspace which never got it.
+    async fn leave_a_spare(&self) -> Result<(), Broken> {
+        let (workspace, event) = self.new_order();
+        deliver(&self.helper, &event).await?;
+        let lose = [
+            "delete from phone_number_readiness where workspace_id = $1",
+            "update provisioning_orders set state = 'canceled', phone_number_id = null where workspace_id = $1",
+            "insert into spare_numbers (phone_number, phone_number_sid, order_id, reason)
+             select n.phone_number, n.phone_number_sid, o.id, 'left' from workspace_phone_numbers n
+             join provisioning_orders o using (workspace_id) where n.workspace_id = $1",
+            "delete from workspace_phone_numbers where workspace_id = $1",
+        ];
+        for sql in lose {
+            self.lab.fixture.sql.execute(sql, &[&workspace]).await?;
+        }
+        Ok(())
+    }
+
+    fn new_order(&self) -> (Uuid, Value) {
         static NEXT: AtomicU32 = AtomicU32::new(2_000_000);
         let simulator = &self.lab.fixture.simulator;
         if simulator.stock().len() < 12 {
@@ -161,7 +195,7 @@ impl<'a> Bench<'a> {
             Carrier::FirstIsGone => {
                 simulator.fail_next(Operation::Purchase, Fault::code(422, 21422, "is not available"));
             }
-            Carrier::Well | Carrier::Campaign => {}
+            Carrier::Well | Carrier::Campaign | Carrier::Spare => {}
         }
         let workspace = Uuid::new_v4();
         let event = json!({
@@ -171,7 +205,7 @@ impl<'a> Bench<'a> {
                 "clerkOrganizationId": format!("org_{workspace}"), "subscriptionTier": "professional",
             },
         });
-        Ok((workspace, event))
+        (workspace, event)
     }
 
     async fn watched(&self, script: Arc<Script>) -> Result<Watched, Broken> {
@@ -205,7 +239,7 @@ impl<'a> Bench<'a> {
             "purchase ({:?}), {fate:?} {moment:?} exchange {exchange} ({name})",
             self.carrier
         );
-        let (workspace, event) = self.order()?;
+        let (workspace, event) = self.order().await?;
         let watched = self
             .watched(Script::holding(exchange, moment, Breadth::Connection))
             .await?;
@@ -248,6 +282,9 @@ impl<'a> Bench<'a> {
         tally.count("kill points tried", 1);
         if self.carrier == Carrier::FirstIsGone && matches!(fate, Fate::Stopped | Fate::Delayed) {
             return self.outlived(tally, &case, &event, workspace).await;
+        }
+        if self.carrier == Carrier::Spare {
+            tally.count("spares reused under kills", 1);
         }
         self.redeliver(tally, &case, &event, workspace).await
     }
@@ -293,7 +330,7 @@ impl<'a> Bench<'a> {
             "purchase ({:?}), killed {:?} exchange {}, then at {second}",
             self.carrier, first.1, first.0
         );
-        let (workspace, event) = self.order()?;
+        let (workspace, event) = self.order().await?;
         for (exchange, moment) in [first, (second, first.1)] {
             let watched = self
                 .watched(Script::holding(exchange, moment, Breadth::Connection))

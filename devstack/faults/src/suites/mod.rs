@@ -7,6 +7,7 @@ pub mod holes;
 pub mod kills;
 pub mod model;
 pub mod outbound_cuts;
+pub mod queues;
 pub mod random;
 pub mod rotation;
 pub mod statuses;
@@ -31,17 +32,20 @@ pub enum Suite {
     Histories,
     /// Rotated credentials, a restarted Postgres, frozen processes.
     Rotation,
+    /// Queues with dead letters, partial batches and visibility.
+    Queues,
 }
 
 impl Suite {
     /// All of them, in the order in which they run.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Statuses,
         Self::Cuts,
         Self::Kills,
         Self::Carrier,
         Self::Histories,
         Self::Rotation,
+        Self::Queues,
     ];
 
     /// What it is called on the command line.
@@ -53,6 +57,7 @@ impl Suite {
             Self::Carrier => "carrier",
             Self::Histories => "histories",
             Self::Rotation => "rotation",
+            Self::Queues => "queues",
         }
     }
 }
@@ -128,5 +133,6 @@ pub async fn run(suite: Suite, programs: &Programs, tally: &Tally, scale: Scale)
         Suite::Carrier => carrier::run(programs, tally, scale).await,
         Suite::Histories => histories::run(programs, tally, scale).await,
         Suite::Rotation => rotation::run(programs, tally).await,
+        Suite::Queues => queues::run(programs, tally).await,
     }
 }

@@ -6,7 +6,7 @@
 use crate::Broken;
 use crate::check;
 use crate::gate::{Breadth, Gate, Moment, Script};
-use crate::lab::{Answer, Lab, Way, ask, carrier_config, customer, sid};
+use crate::lab::{Answer, Lab, Way, ask, carrier_config, customer, invoke_batch, sid};
 use crate::programs::Programs;
 use crate::tally::Tally;
 use devstack::fixture::{Fixture, migrate};
@@ -16,12 +16,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use testkit::identity::Issuer;
 use testkit::postgres::{OWNER, Options, Server, Template};
-use testkit::runtime_api::Function;
+use testkit::runtime_api::{Function, sqs_event};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
 /// What a function finds in the secret instead of in its environment.
-const IN_SECRET: [&str; 2] = ["DATABASE_URL", "SIGNALWIRE_SIGNING_KEY"];
+const IN_SECRET: [&str; 3] = ["DATABASE_URL", "SIGNALWIRE_SIGNING_KEY", "SIGNALWIRE_TOKEN"];
 
 struct Rig<'a> {
     lab: Lab<'a>,
@@ -29,12 +29,14 @@ struct Rig<'a> {
     secret: String,
     keys: String,
     password: String,
+    token: String,
 }
 
 /// Runs all of it.
 pub(super) async fn run(programs: &Programs, tally: &Tally) -> Result<(), Broken> {
     let mut rig = Rig::open(programs).await?;
     rig.signing_key(tally).await?;
+    rig.token(tally).await?;
     rig.password(tally).await?;
     rig.restart(tally).await?;
     rig.frozen(tally).await
@@ -47,6 +49,8 @@ impl<'a> Rig<'a> {
             Server::start(Options {
                 private: true,
                 scram: true,
+                // it is crashed, and what it has acknowledged has to be there afterwards
+                settings: vec![("synchronous_commit".to_owned(), "on".to_owned())],
                 ..Options::default()
             })
             .await?,
@@ -55,6 +59,7 @@ impl<'a> Rig<'a> {
         let sql = database.superuser_client().await;
         let simulator = Simulator::start(carrier_config()).await?;
         let keys = simulator.config().signing_key.clone();
+        let token = simulator.config().token.clone();
         let fixture = Fixture {
             database,
             sql,
@@ -73,6 +78,7 @@ impl<'a> Rig<'a> {
             secret,
             keys,
             password,
+            token,
         };
         rig.lab.aws.create_secret(&rig.secret, &rig.value()).await?;
         Ok(rig)
@@ -82,7 +88,7 @@ impl<'a> Rig<'a> {
         let mut url =
             url::Url::parse(&self.lab.database.url(self.lab.fixture.database.url())).expect("it is a URL");
         url.set_password(Some(&self.password)).expect("it has a host");
-        json!({ "DATABASE_URL": url.as_str(), "SIGNALWIRE_SIGNING_KEY": self.keys })
+        json!({ "DATABASE_URL": url.as_str(), "SIGNALWIRE_SIGNING_KEY": self.keys, "SIGNALWIRE_TOKEN": self.token })
     }
 
     async fn put_secret(&self) -> Result<(), Broken> {
@@ -259,6 +265,41 @@ impl<'a> Rig<'a> {
             format!("a key that was taken away still holds: {}", answer.status)
         });
         self.lab.fixture.simulator.rotate_signing_key("PSK_the_next_key");
+        Ok(())
+    }
+
+    /// The new token is put into the secret, and the old one ends: a 401 makes a function look at the secret at once, and what it
+    /// was doing is done.
+    async fn token(&mut self, tally: &Tally) -> Result<(), Broken> {
+        let case = "SignalWire token";
+        let provision = self.start("provision-trigger").await?;
+        let reconciler = self.start("reconciler").await?;
+        let replaced = ["PT_the_second_token", "PT_the_third_token"];
+        for token in replaced {
+            // these two look only when they are refused: they hold the token before this one
+            reconciler.invoke(json!({})).await?;
+            self.token = token.to_owned();
+            let rig = &*self;
+            let acknowledged = rig
+                .during(tally, case, async || {
+                    rig.put_secret().await?;
+                    rig.lab.fixture.simulator.rotate_token(token);
+                    Ok(())
+                })
+                .await?;
+            rig.settle(tally, case, &acknowledged).await?;
+            let workspace = Uuid::new_v4();
+            let tenant = json!({ "id": workspace, "name": "Acme", "slug": workspace, "clerkOrganizationId": workspace, "subscriptionTier": "pro" });
+            let event = json!({ "id": workspace, "type": "workspace.created", "workspace": tenant, "areaCode": "405" });
+            let failed = invoke_batch(&provision, sqs_event(&[("r1", &event.to_string())])).await?;
+            tally.expect(failed.is_empty(), || {
+                format!("{case}: a purchase has to come again")
+            });
+            check::workspace_has(&rig.lab, tally, case, workspace, 1).await?;
+            let report = reconciler.invoke(json!({})).await?;
+            tally.expect(report["problems"] == json!([]), || format!("{case}: {report}"));
+            tally.count("requests during rotations, restarts and thaws", 2);
+        }
         Ok(())
     }
 

@@ -22,7 +22,22 @@ impl Carrier {
         paging::compat(path, params, "recordings", rows)
     }
 
+    /// With `.mp3` or `.wav` behind the SID the sound itself, whose bytes say which recording it is.
     pub(super) fn get_recording(&self, sid: &str) -> Answer {
+        for (end, content_type) in [(".mp3", "audio/mpeg"), (".wav", "audio/x-wav")] {
+            if let Some(sid) = sid.strip_suffix(end) {
+                let known = self
+                    .state()
+                    .recordings
+                    .iter()
+                    .any(|recording| recording.sid == sid);
+                return if known {
+                    Answer::file(content_type, format!("sound of {sid}").into_bytes())
+                } else {
+                    Answer::compat_not_found()
+                };
+            }
+        }
         match self
             .state()
             .recordings

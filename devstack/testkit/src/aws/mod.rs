@@ -127,6 +127,26 @@ impl Aws {
         text(&answer, "QueueUrl")
     }
 
+    /// Makes a queue with a dead-letter queue and gives both URLs. What is received and not deleted is hidden for
+    /// `visibility_seconds`, and after `receives_max` times it goes to the other one.
+    pub async fn create_queue_with_dead_letters(
+        &self,
+        name: &str,
+        visibility_seconds: u32,
+        receives_max: u32,
+    ) -> Result<(String, String), Error> {
+        let dead = self.create_queue(&format!("{name}-dead")).await?;
+        let request = json!({ "QueueUrl": dead, "AttributeNames": ["QueueArn"] });
+        let answer = self.call("sqs", "AmazonSQS.GetQueueAttributes", request).await?;
+        let arn = text(&answer["Attributes"], "QueueArn")?;
+        let redrive = json!({ "deadLetterTargetArn": arn, "maxReceiveCount": receives_max }).to_string();
+        let attributes =
+            json!({ "VisibilityTimeout": visibility_seconds.to_string(), "RedrivePolicy": redrive });
+        let request = json!({ "QueueName": name, "Attributes": attributes });
+        let answer = self.call("sqs", "AmazonSQS.CreateQueue", request).await?;
+        Ok((text(&answer, "QueueUrl")?, dead))
+    }
+
     /// Puts a message into a queue and gives its id.
     pub async fn send(&self, queue_url: &str, body: &str) -> Result<String, Error> {
         let request = json!({ "QueueUrl": queue_url, "MessageBody": body });

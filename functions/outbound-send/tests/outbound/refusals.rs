@@ -1,6 +1,6 @@
 //! What is refused, before the carrier hears of it, and how the carrier's own refusals come out.
 
-use crate::support::{CUSTOMER, Desk};
+use crate::support::{CUSTOMER, Desk, NUMBER};
 use common::caller::SecretKey;
 use devstack::fixture::json;
 use serde_json::json;
@@ -224,6 +224,116 @@ async fn the_carriers_refusals() {
         (503, &"carrier_refused".into())
     );
     assert_eq!(response.headers()["retry-after"], "1");
+    // no money, and a queue that is full
+    for (code, status) in [(4001, 502), (30002, 502), (21611, 503)] {
+        let refused = Fault::code(400, code, "no");
+        desk.fixture.simulator.fail_next(Operation::SendMessage, refused);
+        let response = desk.send(&desk.sms("Hi"), Some(&code.to_string())).await;
+        assert_eq!(
+            (response.status().as_u16(), &json(&response)["code"]),
+            (status, &"carrier_refused".into())
+        );
+        let again = desk.send(&desk.sms("Hi"), Some(&code.to_string())).await;
+        let sends_now = if status == 503 { 201 } else { status };
+        assert_eq!(again.status().as_u16(), sends_now, "{code}");
+    }
+}
+
+#[tokio::test]
+async fn who_is_blocked_at_the_carrier_counts_as_opted_out() {
+    for code in [21610, 30004] {
+        let desk = Desk::open(&[]).await;
+        let blocked = Fault::code(400, code, "the recipient is unsubscribed");
+        desk.fixture.simulator.fail_next(Operation::SendMessage, blocked);
+        for _ in 0..2 {
+            let first = desk.send(&desk.sms("Hi"), Some("k1")).await;
+            assert_eq!(
+                (
+                    first.status().as_u16(),
+                    &json(&first)["code"],
+                    &json(&first)["carrierCode"]
+                ),
+                (502, &"carrier_refused".into(), &code.to_string().into())
+            );
+            let consent = desk.fixture.row("opt_outs").await;
+            assert_eq!(
+                (
+                    &consent["workspace_id"],
+                    &consent["business_phone"],
+                    &consent["customer_phone"],
+                    &consent["opted_out"],
+                ),
+                (
+                    &json!(desk.workspace),
+                    &NUMBER.into(),
+                    &CUSTOMER.into(),
+                    &true.into()
+                )
+            );
+            let change = desk.fixture.row("opt_out_changes").await;
+            assert_eq!(
+                (&change["actor"], &change["word"]),
+                (&"carrier".into(), &code.to_string().into())
+            );
+        }
+        let (status, body) = desk.ask(&desk.sms("Hi")).await;
+        assert_eq!((status, &body["code"]), (409, &"opted_out".into()));
+        assert_eq!(desk.carried(), 0);
+        let start = "select record_consent($1, $2, $3, false, 'START', 'SM1', now())";
+        desk.fixture
+            .sql
+            .execute(start, &[&desk.workspace, &NUMBER, &CUSTOMER])
+            .await
+            .unwrap();
+        assert_eq!(desk.ask(&desk.sms("Hi")).await.0, 201);
+    }
+}
+
+#[tokio::test]
+async fn who_is_blocked_on_the_platform_number_is_blocked_for_every_starter() {
+    let desk = Desk::open(&[]).await;
+    let mut answers = Vec::new();
+    desk.fixture
+        .simulator
+        .fail_next(Operation::SendMessage, Fault::code(400, 21610, "blocked"));
+    for owner in ["user_2", "user_3"] {
+        let starter = desk.fixture.workspace(owner, "starter", owner).await;
+        let token = desk.fixture.issuer.token(&Claims::of(owner));
+        let request = json!({ "channel": "sms", "to": CUSTOMER, "body": "Hi", "workspaceId": starter });
+        let response = desk.send_as(Some(&token), &request.to_string(), None).await;
+        answers.push((response.status().as_u16(), json(&response)["code"].clone()));
+    }
+    assert_eq!(
+        answers,
+        [(502, "carrier_refused".into()), (409, "opted_out".into())]
+    );
+    assert_eq!(
+        desk.ask(&desk.sms("Hi")).await.0,
+        201,
+        "another sender is another matter"
+    );
+}
+
+#[tokio::test]
+async fn a_number_in_no_active_campaign_is_not_ready_from_then_on() {
+    let desk = Desk::open(&[]).await;
+    let refused = Fault::code(400, 21717, "From is not in an active campaign");
+    desk.fixture.simulator.fail_next(Operation::SendMessage, refused);
+    let (status, body) = desk.ask(&desk.sms("Hi")).await;
+    assert_eq!((status, &body["carrierCode"]), (502, &"21717".into()), "{body}");
+    for _ in 0..2 {
+        let (status, body) = desk.ask(&desk.sms("Hi")).await;
+        assert_eq!((status, &body["code"]), (409, &"number_not_ready".into()));
+        assert!(body["detail"].as_str().unwrap().contains("21717"), "{body}");
+    }
+    let readiness = desk.fixture.row("phone_number_readiness").await;
+    assert_eq!(
+        (&readiness["phone_number_id"], &readiness["messaging_readiness"]),
+        (&json!(desk.number), &"failed".into())
+    );
+    assert_eq!(desk.carried(), 0);
+    let call = json!({ "channel": "call", "to": CUSTOMER, "body": "Hi", "workspaceId": desk.workspace });
+    assert_eq!(desk.ask(&call).await.0, 201, "calls need no campaign");
 }
 
 #[tokio::test]

@@ -207,3 +207,73 @@ async fn a_campaign_is_asked_for_and_its_answer_followed() {
     assert!(readiness["campaign_order_id"].is_string(), "{readiness}");
     assert_eq!(shop.fixture.row("provisioning_orders").await["state"], "active");
 }
+
+/// A number at the carrier that an order bought and nobody got.
+async fn leave_a_spare(shop: &Shop) -> String {
+    let id = Uuid::now_v7();
+    assert!(shop.put(&workspace("workspace.created", "e0", id, "pro")).await);
+    let number = shop.fixture.row("workspace_phone_numbers").await;
+    for sql in [
+        "update provisioning_orders set state = 'canceled', phone_number_id = null",
+        "insert into spare_numbers (phone_number, phone_number_sid, order_id, reason)
+         select n.phone_number, n.phone_number_sid, o.id, 'left' from workspace_phone_numbers n, provisioning_orders o",
+        "delete from phone_number_readiness",
+        "delete from workspace_phone_numbers",
+    ] {
+        shop.fixture.sql.execute(sql, &[]).await.unwrap();
+    }
+    number["phone_number"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_spare_is_taken_before_anything_is_bought() {
+    let shop = Shop::open(&[]).await;
+    let spare = leave_a_spare(&shop).await;
+    let id = Uuid::now_v7();
+    let mut event = workspace("workspace.created", "e1", id, "pro");
+    event["workspace"]["name"] = "Beta".into();
+    for _ in 0..2 {
+        assert!(shop.put(&event).await);
+        assert_eq!(
+            (shop.bought(), shop.asked("POST", "IncomingPhoneNumbers")),
+            (1, 2),
+            "one purchase for the first order, one new name for the second"
+        );
+        let number = shop.fixture.row("workspace_phone_numbers").await;
+        assert_eq!(
+            (&number["phone_number"], &number["workspace_id"]),
+            (&spare.clone().into(), &id.to_string().into())
+        );
+        let name = shop.fixture.simulator.number(&spare).unwrap().friendly_name;
+        assert!(name.starts_with("Beta [order "), "{name}");
+        assert_eq!(shop.fixture.count("spare_numbers").await, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_spare_that_is_elsewhere_on_its_way_back_or_gone_is_not_taken() {
+    for (change, left) in [
+        ("update spare_numbers set phone_number = '+12125550100'", 1),
+        (
+            "update spare_numbers set leased_until = now() + interval '1 minute'",
+            1,
+        ),
+        ("update spare_numbers set phone_number_sid = 'gone'", 0),
+    ] {
+        let shop = Shop::open(&[]).await;
+        let spare = leave_a_spare(&shop).await;
+        shop.fixture.sql.execute(change, &[]).await.unwrap();
+        let id = Uuid::now_v7();
+        assert!(shop.put(&workspace("workspace.created", "e1", id, "pro")).await);
+        let number = shop.fixture.row("workspace_phone_numbers").await;
+        assert_ne!(number["phone_number"], spare, "{change}");
+        assert_eq!(shop.bought(), 2, "{change}");
+        assert_eq!(
+            shop.fixture
+                .count("spare_numbers where released_at is null")
+                .await,
+            left,
+            "{change}"
+        );
+    }
+}

@@ -2,6 +2,7 @@
 
 use crate::support::{Shop, workspace};
 use serde_json::json;
+use simulator::{Fault, Operation};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -108,4 +109,73 @@ async fn a_release_on_request_waits_for_the_carrier() {
     let foreign = json!({ "id": "e3", "type": "phone_number.release_requested", "workspace": { "id": Uuid::now_v7() }, "phoneNumberId": number["id"] });
     assert!(shop.put(&foreign).await);
     assert_eq!(shop.fixture.count("parked_events").await, 1);
+}
+
+#[tokio::test]
+async fn what_is_bought_for_a_workspace_that_left_meanwhile_is_suspended_and_due() {
+    for leaving in ["workspace.plan_changed", "workspace.deleted"] {
+        let shop = Shop::open(&[("RELEASE_GRACE_DAYS", "7")]).await;
+        let id = Uuid::now_v7();
+        let created = workspace("workspace.created", "e1", id, "pro");
+        shop.fixture
+            .simulator
+            .fail_next(Operation::Purchase, Fault::Delay { milliseconds: 1500 });
+        let meanwhile = async {
+            while shop
+                .fixture
+                .count("provisioning_orders where state = 'purchasing'")
+                .await
+                == 0
+            {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            assert!(shop.put(&workspace(leaving, "e2", id, "starter")).await);
+        };
+        let (bought, ()) = tokio::join!(shop.put(&created), meanwhile);
+        assert!(bought, "{leaving}");
+        assert_eq!(
+            (
+                shop.bought(),
+                &shop.fixture.row("workspace_phone_numbers").await["status"]
+            ),
+            (1, &"suspended".into()),
+            "{leaving}"
+        );
+        let days = "select round(extract(epoch from release_at - now()) / 86400)::integer, reason from phone_number_releases";
+        let due = shop.fixture.sql.query_one(days, &[]).await.unwrap();
+        assert_eq!(
+            (due.get::<_, i32>(0), due.get::<_, &str>(1)),
+            (7, "plan"),
+            "{leaving}"
+        );
+        if leaving == "workspace.plan_changed" {
+            assert!(
+                shop.put(&workspace("workspace.plan_changed", "e3", id, "pro"))
+                    .await
+            );
+            assert_eq!(
+                (
+                    shop.bought(),
+                    &shop.fixture.row("workspace_phone_numbers").await["status"]
+                ),
+                (1, &"active".into())
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_number_that_the_carrier_does_not_have_counts_as_released() {
+    let shop = Shop::open(&[]).await;
+    let id = Uuid::now_v7();
+    assert!(shop.put(&workspace("workspace.created", "e1", id, "pro")).await);
+    let number = shop.fixture.row("workspace_phone_numbers").await;
+    let release = json!({ "id": "e2", "type": "phone_number.release_requested", "workspace": { "id": id }, "phoneNumberId": number["id"] });
+    shop.fixture
+        .simulator
+        .fail_next(Operation::Release, Fault::status(404));
+    assert!(shop.put(&release).await);
+    let number = shop.fixture.row("workspace_phone_numbers").await;
+    assert_eq!(number["status"], "released");
+    assert!(shop.fixture.row("phone_number_releases").await["released_at"].is_string());
 }

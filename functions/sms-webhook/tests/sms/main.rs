@@ -4,6 +4,7 @@ mod consent;
 mod database;
 mod events;
 mod events_dir;
+mod machines;
 mod refusals;
 mod routing;
 mod storing;

@@ -75,6 +75,34 @@ async fn a_sid_that_contradicts_the_id_is_believed() {
 }
 
 #[tokio::test]
+async fn a_sid_that_another_row_has_is_not_given_to_the_row_that_the_url_names() {
+    let desk = Desk::open().await;
+    let named = desk.outbound("sms", None).await;
+    let owner = desk.outbound("sms", Some("SM1")).await;
+    for _ in 0..2 {
+        desk.report_to(&format!("{PATH}/{named}"), "", &told("SM1", "delivered"))
+            .await;
+        let (named, owner) = (desk.message(named).await, desk.message(owner).await);
+        assert_eq!(
+            (&named["status"], &named["external_id"], &owner["status"]),
+            (&json!("queued"), &json!(null), &json!("delivered"))
+        );
+    }
+    // somebody else's row under the same SID is none of our business
+    let foreign = desk.fixture.workspace("Beta", "professional", "org_beta").await;
+    desk.execute(&format!(
+        "insert into conversations (workspace_id, channel, business_phone, customer_phone) values ('{foreign}', 'sms', '+14055550999', '+14155550101');
+         insert into conversation_messages (workspace_id, conversation_id, direction, sender_phone, recipient_phone, external_id, status, created_at)
+         select workspace_id, id, 'outbound', business_phone, customer_phone, 'SM1', 'queued', now() - interval '1 day'
+         from conversations where workspace_id = '{foreign}'"
+    ))
+    .await;
+    desk.report_to(&format!("{PATH}/{named}"), "", &told("SM1", "read"))
+        .await;
+    assert_eq!(desk.message(owner).await["status"], "read");
+}
+
+#[tokio::test]
 async fn what_nobody_knows_is_parked_once() {
     let desk = Desk::open().await;
     for _ in 0..2 {

@@ -1,5 +1,6 @@
 //! Status callbacks against real Postgres, each sent twice where it matters: the second changes nothing.
 
+mod blocked;
 mod calls;
 mod campaigns;
 mod events;

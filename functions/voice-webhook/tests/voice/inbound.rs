@@ -125,6 +125,43 @@ async fn outside_business_hours_voicemail_answers() {
             MONDAY,
             true,
         ),
+        // past midnight: the span belongs to the day on which it begins
+        (
+            r#"'{"mon": [["22:00", "06:00"]]}'"#,
+            "America/Chicago",
+            "2026-01-06T04:00:00Z",
+            true,
+        ),
+        (
+            r#"'{"mon": [["22:00", "06:00"]]}'"#,
+            "America/Chicago",
+            "2026-01-06T11:59:59Z",
+            true,
+        ),
+        (
+            r#"'{"mon": [["22:00", "06:00"]]}'"#,
+            "America/Chicago",
+            "2026-01-06T12:00:00Z",
+            false,
+        ),
+        (
+            r#"'{"mon": [["22:00", "06:00"]]}'"#,
+            "America/Chicago",
+            "2026-01-06T03:59:59Z",
+            false,
+        ),
+        (
+            r#"'{"mon": [["22:00", "06:00"]]}'"#,
+            "America/Chicago",
+            "2026-01-05T11:00:00Z",
+            false,
+        ),
+        (
+            r#"'{"sun": [["22:00", "06:00"]], "mon": [["09:00", "17:00"]]}'"#,
+            "America/Chicago",
+            "2026-01-05T11:00:00Z",
+            true,
+        ),
         (
             r#"'{"mon": [["09:00", "16:00"]]}'"#,
             "Europe/Berlin",

@@ -3,6 +3,7 @@
 mod events;
 #[path = "../../../sms-webhook/tests/sms/events_dir.rs"]
 mod events_dir;
+mod forwarding;
 mod inbound;
 mod outbound;
 mod refusals;

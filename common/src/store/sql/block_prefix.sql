@@ -1,0 +1,2 @@
+-- store::limits::block_prefix
+select block_prefix($1, $2)

@@ -1,0 +1,2 @@
+-- store::outbound::hold_again
+select hold_again($1, $2)

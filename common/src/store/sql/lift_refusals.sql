@@ -1,0 +1,2 @@
+-- store::reconcile::lift_refusals
+select lift_refusals()

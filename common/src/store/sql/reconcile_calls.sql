@@ -1,0 +1,2 @@
+-- store::reconcile::reconcile_calls
+select reconcile_calls($1)

@@ -1,0 +1,2 @@
+-- store::reconcile::record_reply_charges
+select record_reply_charges($1)

@@ -1,0 +1,2 @@
+-- store::limits::set_limits
+select set_limits($1, $2)

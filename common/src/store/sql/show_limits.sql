@@ -1,0 +1,2 @@
+-- store::limits::show_limits
+select show_limits($1)

@@ -1,0 +1,2 @@
+-- store::limits::unblock_prefix
+select unblock_prefix($1)

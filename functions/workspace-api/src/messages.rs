@@ -1,0 +1,382 @@
+//! Messages and calls: one alone, its recording, its story, and another try.
+
+use crate::field::{Field, Kind, Schema};
+use crate::problems;
+use crate::route::{Answers, Body, Call, Failure, Route, Run};
+use crate::shapes::{CHANNELS, MONEY};
+use common::domain::Scope;
+use common::http::{json, request_from_event};
+use common::signalwire;
+use common::store::api;
+use lambda_http::http::{HeaderValue, header};
+use lambda_http::{Body as Bytes, Response};
+use serde_json::{Map, Value, json as object};
+use sha2::{Digest, Sha256};
+
+const STATUSES: &[&str] = &[
+    "queued",
+    "sending",
+    "sent",
+    "failed",
+    "undelivered",
+    "delivered",
+    "read",
+    "received",
+    "unknown",
+    "ringing",
+    "in-progress",
+    "completed",
+    "busy",
+    "no-answer",
+    "canceled",
+];
+
+const FAILURE: Schema = Schema {
+    name: "MessageFailure",
+    doc: "Why a message or call failed.",
+    fields: &[
+        Field::new("code", Kind::Text(64), "The carrier's code.").nullable(),
+        Field::new("words", Kind::Text(1000), "What happened, for a person."),
+        Field::new("advice", Kind::Text(1000), "What to do."),
+        Field::new("isPermanent", Kind::Bool, "Whether the same would fail again."),
+    ],
+};
+
+const ATTACHMENT: Schema = Schema {
+    name: "Attachment",
+    doc: "A picture, or another file.",
+    fields: &[
+        Field::new("url", Kind::Text(4000), "Where it is.").nullable(),
+        Field::new("contentType", Kind::Text(200), "What it is, if that is known.").nullable(),
+    ],
+};
+
+const CALL: Schema = Schema {
+    name: "CallDetails",
+    doc: "What a call has beside a message.",
+    fields: &[
+        Field::new("durationSeconds", Kind::Integer(0, i64::MAX), "How long it was.").nullable(),
+        Field::new("forwardedLeg", Kind::Text(32), "How forwarding it ended.").nullable(),
+        Field::new("transcript", Kind::Text(100_000), "What the recording says.").nullable(),
+        Field::new(
+            "recordingUrl",
+            Kind::Text(200),
+            "Where the recording is: a path of this API.",
+        )
+        .nullable(),
+    ],
+};
+
+/// A message or call.
+pub const MESSAGE: Schema = Schema {
+    name: "Message",
+    doc: "A message, or a call.",
+    fields: &[
+        Field::new("id", Kind::Uuid, "Its id."),
+        Field::new("conversationId", Kind::Uuid, "Where it belongs."),
+        Field::new("channel", Kind::OneOf(CHANNELS), "What it is."),
+        Field::new(
+            "direction",
+            Kind::OneOf(&["inbound", "outbound"]),
+            "Seen from the workspace.",
+        ),
+        Field::new("from", Kind::Text(32), "Who sent it."),
+        Field::new("to", Kind::Text(32), "To whom."),
+        Field::new("body", Kind::Text(100_000), "What it says."),
+        Field::new("status", Kind::OneOf(STATUSES), "How far it came."),
+        Field::new("sid", Kind::Text(200), "The carrier's id.").nullable(),
+        Field::new(
+            "segments",
+            Kind::Integer(0, i64::MAX),
+            "How many the carrier charges for.",
+        )
+        .nullable(),
+        Field::new(
+            "price",
+            Kind::Object(&MONEY),
+            "What the carrier charged, once it is known.",
+        )
+        .nullable(),
+        Field::new(
+            "attachments",
+            Kind::List(&Kind::Object(&ATTACHMENT), 100),
+            "Pictures and files.",
+        ),
+        Field::new("failure", Kind::Object(&FAILURE), "Why it failed, if it did.").nullable(),
+        Field::new("call", Kind::Object(&CALL), "What a call has.").nullable(),
+        Field::new(
+            "resendOf",
+            Kind::Uuid,
+            "The failed message that this one repeats.",
+        )
+        .nullable(),
+        Field::new("createdAt", Kind::Time, "When."),
+        Field::new("deliveredAt", Kind::Time, "When it arrived.").nullable(),
+    ],
+};
+
+const SENT: Schema = Schema {
+    name: "SentMessage",
+    doc: "A message on its way, as `POST /api/communications` answers it.",
+    fields: &[
+        Field::new("id", Kind::Uuid, "Its id."),
+        Field::new("conversationId", Kind::Uuid, "Where it belongs."),
+        Field::new("workspaceId", Kind::Uuid, "Whose it is."),
+        Field::new("channel", Kind::OneOf(CHANNELS), "What it is."),
+        Field::new(
+            "direction",
+            Kind::OneOf(&["outbound"]),
+            "Seen from the workspace.",
+        ),
+        Field::new("from", Kind::Phone, "From which number."),
+        Field::new("to", Kind::Phone, "To whom."),
+        Field::new("body", Kind::Text(100_000), "What it says."),
+        Field::new("status", Kind::OneOf(STATUSES), "How far it came."),
+        Field::new("sid", Kind::Text(200), "The carrier's id.").nullable(),
+        Field::new(
+            "segments",
+            Kind::Integer(0, i64::MAX),
+            "How many the carrier charges for.",
+        )
+        .nullable(),
+        Field::new("createdAt", Kind::Time, "When."),
+        Field::new(
+            "sendAt",
+            Kind::Time,
+            "When it goes, if it waits for the end of quiet hours.",
+        )
+        .optional()
+        .nullable(),
+    ],
+};
+
+const CALLBACK: Schema = Schema {
+    name: "Callback",
+    doc: "What the carrier reported.",
+    fields: &[
+        Field::new("status", Kind::Text(64), "In our words."),
+        Field::new("errorCode", Kind::Text(64), "The carrier's code.").nullable(),
+        Field::new(
+            "sequence",
+            Kind::Integer(0, i64::MAX),
+            "Which report of a call it was.",
+        )
+        .nullable(),
+        Field::new("reportedAt", Kind::Time, "When it happened, as the carrier says.").nullable(),
+        Field::new("receivedAt", Kind::Time, "When we heard."),
+    ],
+};
+
+const ATTEMPT: Schema = Schema {
+    name: "Attempt",
+    doc: "One try to send it.",
+    fields: &[
+        Field::new("messageId", Kind::Uuid, "Its message."),
+        Field::new("status", Kind::OneOf(STATUSES), "How far it came."),
+        Field::new("errorCode", Kind::Text(64), "The carrier's code.").nullable(),
+        Field::new("sid", Kind::Text(200), "The carrier's id.").nullable(),
+        Field::new("createdAt", Kind::Time, "When."),
+    ],
+};
+
+const CONSENT_CHANGE: Schema = Schema {
+    name: "ConsentChange",
+    doc: "What the message changed about consent.",
+    fields: &[
+        Field::new("optedOut", Kind::Bool, "Whether the customer is opted out since."),
+        Field::new("word", Kind::Text(200), "What they wrote."),
+        Field::new("at", Kind::Time, "When."),
+    ],
+};
+
+const TRACE: Schema = Schema {
+    name: "Trace",
+    doc: "Everything that is known of a message.",
+    fields: &[
+        Field::new("message", Kind::Object(&MESSAGE), "The message."),
+        Field::new("workspaceReason", Kind::Text(1000), "Why it is this workspace's."),
+        Field::new(
+            "fromReason",
+            Kind::Text(1000),
+            "Why it went out from that number; null when it came in.",
+        )
+        .nullable(),
+        Field::new(
+            "idempotencyKey",
+            Kind::Text(255),
+            "The key that it was sent with.",
+        )
+        .nullable(),
+        Field::new(
+            "callbacks",
+            Kind::List(&Kind::Object(&CALLBACK), 10_000),
+            "What the carrier reported, in the order of arrival.",
+        ),
+        Field::new(
+            "attempts",
+            Kind::List(&Kind::Object(&ATTEMPT), 10_000),
+            "Every try, the first one first.",
+        ),
+        Field::new(
+            "consentChanges",
+            Kind::List(&Kind::Object(&CONSENT_CHANGE), 100),
+            "What it changed about consent.",
+        ),
+        Field::new(
+            "cost",
+            Kind::Object(&MONEY),
+            "What the carrier charged; null while it is not known.",
+        )
+        .nullable(),
+        Field::new(
+            "segments",
+            Kind::Integer(0, i64::MAX),
+            "How many the carrier charges for.",
+        )
+        .nullable(),
+        Field::new(
+            "lastCheckedAt",
+            Kind::Time,
+            "When the reconciler last asked the carrier about it.",
+        )
+        .nullable(),
+    ],
+};
+
+/// The routes.
+pub const ROUTES: &[Route] = &[
+    Route {
+        method: "GET",
+        path: "/api/workspaces/{workspaceId}/messages/{messageId}",
+        operation: "getMessage",
+        summary: "One message or call.",
+        scope: Scope::ConversationsRead,
+        query: &[],
+        body: Body::None,
+        needs_key: false,
+        answers: Answers::One(200, &MESSAGE),
+        refusals: &[],
+        run: Run::Statement(&api::GET_MESSAGE),
+    },
+    Route {
+        method: "GET",
+        path: "/api/workspaces/{workspaceId}/messages/{messageId}/trace",
+        operation: "traceMessage",
+        summary: "Why it is here, why from that number, what the carrier reported, every try, what it cost.",
+        scope: Scope::ConversationsRead,
+        query: &[],
+        body: Body::None,
+        needs_key: false,
+        answers: Answers::One(200, &TRACE),
+        refusals: &[],
+        run: Run::Statement(&api::TRACE_MESSAGE),
+    },
+    Route {
+        method: "GET",
+        path: "/api/workspaces/{workspaceId}/messages/{messageId}/recording",
+        operation: "getRecording",
+        summary: "The recording of a call, as MP3.",
+        scope: Scope::ConversationsRead,
+        query: &[],
+        body: Body::None,
+        needs_key: false,
+        answers: Answers::File("audio/mpeg"),
+        refusals: &["carrier_refused"],
+        run: Run::Custom(|call| Box::pin(recording(call))),
+    },
+    Route {
+        method: "POST",
+        path: "/api/workspaces/{workspaceId}/messages/{messageId}/resend",
+        operation: "resendMessage",
+        summary: "Sends a failed message again, as a new one from the same number, through all checks of a send; refusals are those of `POST /api/communications`.",
+        scope: Scope::MessagesWrite,
+        query: &[],
+        body: Body::None,
+        needs_key: true,
+        answers: Answers::One(201, &SENT),
+        refusals: &[
+            "not_resendable",
+            "no_number",
+            "idempotency_conflict",
+            "idempotency_mismatch",
+            "carrier_refused",
+        ],
+        run: Run::Custom(|call| Box::pin(resend(call))),
+    },
+];
+
+/// Fetched from the carrier by us: its own address is one that whoever has it can use for ever.
+async fn recording(mut call: Call<'_>) -> Result<Response<Bytes>, Failure> {
+    let known = call.ask(&api::GET_MESSAGE, &call.arguments).await?;
+    let Some(url) = known.private["recordingUrl"].as_str() else {
+        return Err(problems::not_found().into());
+    };
+    let mut fetched = call.parts.carrier.fetch_recording(url).await;
+    if matches!(fetched, Err(signalwire::Error::Unauthorized { .. }))
+        && let Some(renewed) = call.live.renewed(&call.parts).await
+    {
+        fetched = renewed.carrier.fetch_recording(url).await;
+        call.parts = renewed;
+    }
+    match fetched {
+        Ok(bytes) => {
+            let mut response = Response::new(Bytes::Binary(bytes));
+            let headers = response.headers_mut();
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("audio/mpeg"));
+            headers.insert(
+                header::CACHE_CONTROL,
+                HeaderValue::from_static("private, max-age=300"),
+            );
+            Ok(response)
+        }
+        Err(signalwire::Error::NotFound) => Err(problems::not_found().into()),
+        Err(error) => Err(problems::carrier(&error).into()),
+    }
+}
+
+/// A new attempt is a send like any other: it is asked for in the caller's name, so consent, limits, numbers and the key are
+/// judged where all sends are.
+async fn resend(call: Call<'_>) -> Result<Response<Bytes>, Failure> {
+    let found = call.ask(&api::FIND_RESENDABLE, &call.arguments).await?;
+    let key = call.key.as_deref().unwrap_or("");
+    let key = format!(
+        "resend-{}-{}",
+        call.text("messageId"),
+        hex::encode(Sha256::digest(key))
+    );
+    let event = object!({
+        "version": "2.0", "routeKey": "$default", "rawPath": "/api/communications", "rawQueryString": "",
+        "headers": {
+            "content-type": "application/json",
+            "idempotency-key": key,
+            "authorization": call.authorization.unwrap_or("")
+        },
+        "requestContext": { "http": { "method": "POST", "path": "/api/communications" } },
+        "body": found.body.to_string(), "isBase64Encoded": false
+    });
+    let request = request_from_event(event)
+        .map_err(|_| common::store::Error::Inconsistent("a message that cannot be sent again"))?;
+    let response = call.sender.handle(request).await;
+    if !response.status().is_success() {
+        return Ok(response);
+    }
+    let sent: Value = match response.body() {
+        Bytes::Text(text) => serde_json::from_str(text).unwrap_or_default(),
+        _ => Value::Null,
+    };
+    let link = Map::from_iter([
+        ("messageId".to_owned(), call.arguments["messageId"].clone()),
+        ("newId".to_owned(), sent["id"].clone()),
+    ]);
+    // it has been sent: what is missing now is said again by a repeat with the same key
+    if let Err(error) = call.ask(&api::LINK_RESEND, &link).await {
+        tracing::error!(?error, "Resend could not be linked with its message");
+    }
+    let mut answer = json(response.status().as_u16(), &sent);
+    if let Some(replayed) = response.headers().get("idempotent-replayed") {
+        answer
+            .headers_mut()
+            .insert("idempotent-replayed", replayed.clone());
+    }
+    Ok(answer)
+}
