@@ -25,18 +25,10 @@ const CONTACT: Schema = Schema {
 };
 
 const FIELDS: &[Field] = &[
-    Field::new("firstName", Kind::Text(200), "First name.")
-        .optional()
-        .nullable(),
-    Field::new("lastName", Kind::Text(200), "Last name.")
-        .optional()
-        .nullable(),
-    Field::new("email", Kind::Text(320), "E-mail address.")
-        .optional()
-        .nullable(),
-    Field::new("phone", Kind::Text(64), "In any usual form.")
-        .optional()
-        .nullable(),
+    Field::new("firstName", Kind::Text(200), "First name.").optional().nullable(),
+    Field::new("lastName", Kind::Text(200), "Last name.").optional().nullable(),
+    Field::new("email", Kind::Text(320), "E-mail address.").optional().nullable(),
+    Field::new("phone", Kind::Text(64), "In any usual form.").optional().nullable(),
 ];
 
 /// The routes.
@@ -96,21 +88,9 @@ pub const ROUTES: &[Route] = &[
 ];
 
 async fn create(mut call: Call<'_>) -> Result<Response<Bytes>, Failure> {
-    let says_something = |name: &&str| {
-        call.arguments
-            .get(*name)
-            .and_then(Value::as_str)
-            .is_some_and(|text| !text.trim().is_empty())
-    };
-    if !["firstName", "lastName", "email", "phone"]
-        .iter()
-        .any(|name| says_something(&name))
-    {
-        return Err(bad_request(
-            "body",
-            "a contact needs a name, an e-mail address or a phone number",
-        )
-        .into());
+    let says_something = |name: &&str| call.arguments.get(*name).and_then(Value::as_str).is_some_and(|text| !text.trim().is_empty());
+    if !["firstName", "lastName", "email", "phone"].iter().any(|name| says_something(&name)) {
+        return Err(bad_request("body", "a contact needs a name, an e-mail address or a phone number").into());
     }
     call.arguments.insert("newId".to_owned(), json!(Uuid::now_v7()));
     let answered = call.ask(&api::SAVE_CONTACT, &call.arguments).await?;

@@ -45,18 +45,9 @@ const CHOICE: Schema = Schema {
         Field::new("id", Kind::Uuid, "Its id: `from` of a send."),
         Field::new("phoneNumber", Kind::Phone, "E.164."),
         Field::new("friendlyName", Kind::Text(200), "Its label.").nullable(),
-        Field::new(
-            "numberType",
-            Kind::OneOf(NUMBER_TYPES),
-            "What it is for: the department.",
-        ),
+        Field::new("numberType", Kind::OneOf(NUMBER_TYPES), "What it is for: the department."),
         Field::new("isUsable", Kind::Bool, "Whether it can send on this channel now."),
-        Field::new(
-            "lastTalkedAt",
-            Kind::Time,
-            "When the customer last talked with it.",
-        )
-        .nullable(),
+        Field::new("lastTalkedAt", Kind::Time, "When the customer last talked with it.").nullable(),
     ],
 };
 
@@ -79,16 +70,8 @@ const DETAIL: Schema = Schema {
     name: "ConversationDetail",
     doc: "A conversation, with what an answer needs.",
     fields: conversation_fields![
-        Field::new(
-            "replyFrom",
-            Kind::Object(&REPLY_FROM),
-            "From which number an answer goes."
-        ),
-        Field::new(
-            "isOptedOut",
-            Kind::Bool,
-            "Whether the customer asked this number for no more messages."
-        ),
+        Field::new("replyFrom", Kind::Object(&REPLY_FROM), "From which number an answer goes."),
+        Field::new("isOptedOut", Kind::Bool, "Whether the customer asked this number for no more messages."),
     ],
 };
 
@@ -111,12 +94,7 @@ pub const ROUTES: &[Route] = &[
             Field::new("status", Kind::OneOf(CONVERSATION_STATUSES), "Only these.").optional(),
             Field::new("unread", Kind::Bool, "Only unread, or only read ones.").optional(),
             Field::new("phoneNumberId", Kind::Uuid, "Only those of this number.").optional(),
-            Field::new(
-                "numberType",
-                Kind::OneOf(NUMBER_TYPES),
-                "Only those of this department.",
-            )
-            .optional(),
+            Field::new("numberType", Kind::OneOf(NUMBER_TYPES), "Only those of this department.").optional(),
             Field::new("contactId", Kind::Uuid, "Only those with this contact.").optional(),
         ],
         body: Body::None,
@@ -148,12 +126,8 @@ pub const ROUTES: &[Route] = &[
         body: Body::Of(&[
             Field::new("status", Kind::OneOf(CONVERSATION_STATUSES), "Where it belongs.").optional(),
             Field::new("isUnread", Kind::Bool, "Whether somebody has to look.").optional(),
-            Field::new("subject", Kind::Text(500), "What it is about.")
-                .optional()
-                .nullable(),
-            Field::new("contactId", Kind::Uuid, "Who the customer is.")
-                .optional()
-                .nullable(),
+            Field::new("subject", Kind::Text(500), "What it is about.").optional().nullable(),
+            Field::new("contactId", Kind::Uuid, "Who the customer is.").optional().nullable(),
         ]),
         needs_key: false,
         answers: Answers::One(200, &DETAIL),

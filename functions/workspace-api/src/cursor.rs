@@ -59,7 +59,10 @@ mod tests {
     fn good_for_its_listing_alone() {
         let cursors = Cursors::from_secret("PT");
         let cursor = cursors.seal("/a?x=1", &json!(["2026-01-01", "id"]));
-        assert_eq!(cursors.open("/a?x=1", &cursor), Some(json!(["2026-01-01", "id"])));
+        assert_eq!(
+            cursors.open("/a?x=1", &cursor),
+            Some(json!(["2026-01-01", "id"]))
+        );
         assert_eq!(cursors.open("/a?x=2", &cursor), None);
         assert_eq!(Cursors::from_secret("PU").open("/a?x=1", &cursor), None);
         for index in 0..cursor.len() {

@@ -13,17 +13,8 @@ const CUSTOMER: Schema = Schema {
     doc: "A customer over all numbers and channels of the workspace.",
     fields: &[
         Field::new("customerPhone", Kind::Phone, "E.164."),
-        Field::new(
-            "contact",
-            Kind::Object(&CONTACT_REF),
-            "Who it is, if the workspace knows.",
-        )
-        .nullable(),
-        Field::new(
-            "unreadCount",
-            Kind::Integer(0, i64::MAX),
-            "How many messages nobody has read.",
-        ),
+        Field::new("contact", Kind::Object(&CONTACT_REF), "Who it is, if the workspace knows.").nullable(),
+        Field::new("unreadCount", Kind::Integer(0, i64::MAX), "How many messages nobody has read."),
         Field::new(
             "optedOutOf",
             Kind::List(&Kind::Phone, 1000),

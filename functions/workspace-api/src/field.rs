@@ -163,11 +163,7 @@ pub fn names(fields: &[Field]) -> String {
     if fields.is_empty() {
         return "nothing".to_owned();
     }
-    fields
-        .iter()
-        .map(|field| field.name)
-        .collect::<Vec<_>>()
-        .join(", ")
+    fields.iter().map(|field| field.name).collect::<Vec<_>>().join(", ")
 }
 
 /// A value in its canonical form.
@@ -267,11 +263,7 @@ pub fn check(kind: &Kind, value: &Value, at: &str) -> Result<Value, Fault> {
             let read = |(name, entry): (&String, &Value)| {
                 Ok((name.clone(), check(of, entry, &format!("{at}.{name}"))?))
             };
-            object
-                .iter()
-                .map(read)
-                .collect::<Result<_, _>>()
-                .map(Value::Object)
+            object.iter().map(read).collect::<Result<_, _>>().map(Value::Object)
         }
     }
 }
@@ -284,9 +276,7 @@ pub fn from_text(kind: &Kind, text: &str) -> Value {
             "false" => Value::Bool(false),
             other => json!(other),
         },
-        Kind::Integer(..) => text
-            .parse::<i64>()
-            .map_or_else(|_| json!(text), |number| json!(number)),
+        Kind::Integer(..) => text.parse::<i64>().map_or_else(|_| json!(text), |number| json!(number)),
         // nothing else stands in a query
         _ => json!(text),
     }
@@ -335,34 +325,13 @@ mod tests {
             (json!({ "name": null }), "`name` may not be null"),
             (json!({ "name": 3 }), "`name` is not a text"),
             (json!({ "name": "abcd" }), "`name` has more than 3"),
-            (
-                json!({ "name": "a", "x": 1 }),
-                "`x` is not known here; what is: name, phone",
-            ),
-            (
-                json!({ "name": "a", "phone": "12" }),
-                "`phone` is not a phone number",
-            ),
-            (
-                json!({ "name": "a", "inner": { "on": 1 } }),
-                "`inner.on` is neither",
-            ),
-            (
-                json!({ "name": "a", "inner": { "of": 1 } }),
-                "`inner.of` is not known",
-            ),
-            (
-                json!({ "name": "a", "list": [1, 10] }),
-                "`list[1]` is not a whole number from 0 to 9",
-            ),
-            (
-                json!({ "name": "a", "list": [1, 2, 3] }),
-                "`list` has more than 2",
-            ),
-            (
-                json!({ "name": "a", "price": "1.2.3" }),
-                "`price` is not a decimal",
-            ),
+            (json!({ "name": "a", "x": 1 }), "`x` is not known here; what is: name, phone"),
+            (json!({ "name": "a", "phone": "12" }), "`phone` is not a phone number"),
+            (json!({ "name": "a", "inner": { "on": 1 } }), "`inner.on` is neither"),
+            (json!({ "name": "a", "inner": { "of": 1 } }), "`inner.of` is not known"),
+            (json!({ "name": "a", "list": [1, 10] }), "`list[1]` is not a whole number from 0 to 9"),
+            (json!({ "name": "a", "list": [1, 2, 3] }), "`list` has more than 2"),
+            (json!({ "name": "a", "price": "1.2.3" }), "`price` is not a decimal"),
         ] {
             assert!(fault(value.clone()).starts_with(begins), "{}", fault(value));
         }

@@ -81,21 +81,13 @@ impl App {
                 let mut problem = if error.is_transient() {
                     Problem::new(503, "not_stored", "nothing has happened; try again")
                 } else {
-                    Problem::new(
-                        500,
-                        "internal_error",
-                        "this is our mistake, and it has been logged",
-                    )
+                    Problem::new(500, "internal_error", "this is our mistake, and it has been logged")
                 };
                 problem.retry_after_seconds = error.is_transient().then_some(1);
                 problem
             }
         };
-        tracing::info!(
-            code = failure.code,
-            status = failure.status,
-            "Workspace API: refused"
-        );
+        tracing::info!(code = failure.code, status = failure.status, "Workspace API: refused");
         let mut response = failure.to_response();
         if let Some(allow) = failure.members.get("allow").and_then(|allow| allow.as_array()) {
             let methods: Vec<&str> = allow.iter().filter_map(|method| method.as_str()).collect();

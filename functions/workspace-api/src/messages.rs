@@ -14,21 +14,8 @@ use serde_json::{Map, Value, json as object};
 use sha2::{Digest, Sha256};
 
 const STATUSES: &[&str] = &[
-    "queued",
-    "sending",
-    "sent",
-    "failed",
-    "undelivered",
-    "delivered",
-    "read",
-    "received",
-    "unknown",
-    "ringing",
-    "in-progress",
-    "completed",
-    "busy",
-    "no-answer",
-    "canceled",
+    "queued", "sending", "sent", "failed", "undelivered", "delivered", "read", "received", "unknown", "ringing", "in-progress",
+    "completed", "busy", "no-answer", "canceled",
 ];
 
 const FAILURE: Schema = Schema {
@@ -58,12 +45,7 @@ const CALL: Schema = Schema {
         Field::new("durationSeconds", Kind::Integer(0, i64::MAX), "How long it was.").nullable(),
         Field::new("forwardedLeg", Kind::Text(32), "How forwarding it ended.").nullable(),
         Field::new("transcript", Kind::Text(100_000), "What the recording says.").nullable(),
-        Field::new(
-            "recordingUrl",
-            Kind::Text(200),
-            "Where the recording is: a path of this API.",
-        )
-        .nullable(),
+        Field::new("recordingUrl", Kind::Text(200), "Where the recording is: a path of this API.").nullable(),
     ],
 };
 
@@ -75,41 +57,18 @@ pub const MESSAGE: Schema = Schema {
         Field::new("id", Kind::Uuid, "Its id."),
         Field::new("conversationId", Kind::Uuid, "Where it belongs."),
         Field::new("channel", Kind::OneOf(CHANNELS), "What it is."),
-        Field::new(
-            "direction",
-            Kind::OneOf(&["inbound", "outbound"]),
-            "Seen from the workspace.",
-        ),
+        Field::new("direction", Kind::OneOf(&["inbound", "outbound"]), "Seen from the workspace."),
         Field::new("from", Kind::Text(32), "Who sent it."),
         Field::new("to", Kind::Text(32), "To whom."),
         Field::new("body", Kind::Text(100_000), "What it says."),
         Field::new("status", Kind::OneOf(STATUSES), "How far it came."),
         Field::new("sid", Kind::Text(200), "The carrier's id.").nullable(),
-        Field::new(
-            "segments",
-            Kind::Integer(0, i64::MAX),
-            "How many the carrier charges for.",
-        )
-        .nullable(),
-        Field::new(
-            "price",
-            Kind::Object(&MONEY),
-            "What the carrier charged, once it is known.",
-        )
-        .nullable(),
-        Field::new(
-            "attachments",
-            Kind::List(&Kind::Object(&ATTACHMENT), 100),
-            "Pictures and files.",
-        ),
+        Field::new("segments", Kind::Integer(0, i64::MAX), "How many the carrier charges for.").nullable(),
+        Field::new("price", Kind::Object(&MONEY), "What the carrier charged, once it is known.").nullable(),
+        Field::new("attachments", Kind::List(&Kind::Object(&ATTACHMENT), 100), "Pictures and files."),
         Field::new("failure", Kind::Object(&FAILURE), "Why it failed, if it did.").nullable(),
         Field::new("call", Kind::Object(&CALL), "What a call has.").nullable(),
-        Field::new(
-            "resendOf",
-            Kind::Uuid,
-            "The failed message that this one repeats.",
-        )
-        .nullable(),
+        Field::new("resendOf", Kind::Uuid, "The failed message that this one repeats.").nullable(),
         Field::new("createdAt", Kind::Time, "When."),
         Field::new("deliveredAt", Kind::Time, "When it arrived.").nullable(),
     ],
@@ -123,30 +82,15 @@ const SENT: Schema = Schema {
         Field::new("conversationId", Kind::Uuid, "Where it belongs."),
         Field::new("workspaceId", Kind::Uuid, "Whose it is."),
         Field::new("channel", Kind::OneOf(CHANNELS), "What it is."),
-        Field::new(
-            "direction",
-            Kind::OneOf(&["outbound"]),
-            "Seen from the workspace.",
-        ),
+        Field::new("direction", Kind::OneOf(&["outbound"]), "Seen from the workspace."),
         Field::new("from", Kind::Phone, "From which number."),
         Field::new("to", Kind::Phone, "To whom."),
         Field::new("body", Kind::Text(100_000), "What it says."),
         Field::new("status", Kind::OneOf(STATUSES), "How far it came."),
         Field::new("sid", Kind::Text(200), "The carrier's id.").nullable(),
-        Field::new(
-            "segments",
-            Kind::Integer(0, i64::MAX),
-            "How many the carrier charges for.",
-        )
-        .nullable(),
+        Field::new("segments", Kind::Integer(0, i64::MAX), "How many the carrier charges for.").nullable(),
         Field::new("createdAt", Kind::Time, "When."),
-        Field::new(
-            "sendAt",
-            Kind::Time,
-            "When it goes, if it waits for the end of quiet hours.",
-        )
-        .optional()
-        .nullable(),
+        Field::new("sendAt", Kind::Time, "When it goes, if it waits for the end of quiet hours.").optional().nullable(),
     ],
 };
 
@@ -156,12 +100,7 @@ const CALLBACK: Schema = Schema {
     fields: &[
         Field::new("status", Kind::Text(64), "In our words."),
         Field::new("errorCode", Kind::Text(64), "The carrier's code.").nullable(),
-        Field::new(
-            "sequence",
-            Kind::Integer(0, i64::MAX),
-            "Which report of a call it was.",
-        )
-        .nullable(),
+        Field::new("sequence", Kind::Integer(0, i64::MAX), "Which report of a call it was.").nullable(),
         Field::new("reportedAt", Kind::Time, "When it happened, as the carrier says.").nullable(),
         Field::new("receivedAt", Kind::Time, "When we heard."),
     ],
@@ -195,51 +134,14 @@ const TRACE: Schema = Schema {
     fields: &[
         Field::new("message", Kind::Object(&MESSAGE), "The message."),
         Field::new("workspaceReason", Kind::Text(1000), "Why it is this workspace's."),
-        Field::new(
-            "fromReason",
-            Kind::Text(1000),
-            "Why it went out from that number; null when it came in.",
-        )
-        .nullable(),
-        Field::new(
-            "idempotencyKey",
-            Kind::Text(255),
-            "The key that it was sent with.",
-        )
-        .nullable(),
-        Field::new(
-            "callbacks",
-            Kind::List(&Kind::Object(&CALLBACK), 10_000),
-            "What the carrier reported, in the order of arrival.",
-        ),
-        Field::new(
-            "attempts",
-            Kind::List(&Kind::Object(&ATTEMPT), 10_000),
-            "Every try, the first one first.",
-        ),
-        Field::new(
-            "consentChanges",
-            Kind::List(&Kind::Object(&CONSENT_CHANGE), 100),
-            "What it changed about consent.",
-        ),
-        Field::new(
-            "cost",
-            Kind::Object(&MONEY),
-            "What the carrier charged; null while it is not known.",
-        )
-        .nullable(),
-        Field::new(
-            "segments",
-            Kind::Integer(0, i64::MAX),
-            "How many the carrier charges for.",
-        )
-        .nullable(),
-        Field::new(
-            "lastCheckedAt",
-            Kind::Time,
-            "When the reconciler last asked the carrier about it.",
-        )
-        .nullable(),
+        Field::new("fromReason", Kind::Text(1000), "Why it went out from that number; null when it came in.").nullable(),
+        Field::new("idempotencyKey", Kind::Text(255), "The key that it was sent with.").nullable(),
+        Field::new("callbacks", Kind::List(&Kind::Object(&CALLBACK), 10_000), "What the carrier reported, in the order of arrival."),
+        Field::new("attempts", Kind::List(&Kind::Object(&ATTEMPT), 10_000), "Every try, the first one first."),
+        Field::new("consentChanges", Kind::List(&Kind::Object(&CONSENT_CHANGE), 100), "What it changed about consent."),
+        Field::new("cost", Kind::Object(&MONEY), "What the carrier charged; null while it is not known.").nullable(),
+        Field::new("segments", Kind::Integer(0, i64::MAX), "How many the carrier charges for.").nullable(),
+        Field::new("lastCheckedAt", Kind::Time, "When the reconciler last asked the carrier about it.").nullable(),
     ],
 };
 
@@ -323,10 +225,7 @@ async fn recording(mut call: Call<'_>) -> Result<Response<Bytes>, Failure> {
             let mut response = Response::new(Bytes::Binary(bytes));
             let headers = response.headers_mut();
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("audio/mpeg"));
-            headers.insert(
-                header::CACHE_CONTROL,
-                HeaderValue::from_static("private, max-age=300"),
-            );
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=300"));
             Ok(response)
         }
         Err(signalwire::Error::NotFound) => Err(problems::not_found().into()),
@@ -339,11 +238,7 @@ async fn recording(mut call: Call<'_>) -> Result<Response<Bytes>, Failure> {
 async fn resend(call: Call<'_>) -> Result<Response<Bytes>, Failure> {
     let found = call.ask(&api::FIND_RESENDABLE, &call.arguments).await?;
     let key = call.key.as_deref().unwrap_or("");
-    let key = format!(
-        "resend-{}-{}",
-        call.text("messageId"),
-        hex::encode(Sha256::digest(key))
-    );
+    let key = format!("resend-{}-{}", call.text("messageId"), hex::encode(Sha256::digest(key)));
     let event = object!({
         "version": "2.0", "routeKey": "$default", "rawPath": "/api/communications", "rawQueryString": "",
         "headers": {
@@ -374,9 +269,7 @@ async fn resend(call: Call<'_>) -> Result<Response<Bytes>, Failure> {
     }
     let mut answer = json(response.status().as_u16(), &sent);
     if let Some(replayed) = response.headers().get("idempotent-replayed") {
-        answer
-            .headers_mut()
-            .insert("idempotent-replayed", replayed.clone());
+        answer.headers_mut().insert("idempotent-replayed", replayed.clone());
     }
     Ok(answer)
 }

@@ -62,19 +62,11 @@ fn operation(route: &Route, schemas: &mut Map<String, Value>) -> Value {
         .split('/')
         .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
         .map(|name| {
-            let kind = if name.ends_with("Phone") {
-                Kind::Phone
-            } else {
-                Kind::Uuid
-            };
+            let kind = if name.ends_with("Phone") { Kind::Phone } else { Kind::Uuid };
             json!({ "name": name, "in": "path", "required": true, "schema": of(&kind, schemas) })
         })
         .collect();
-    let paging: &[Field] = if matches!(route.answers, Answers::Page(_)) {
-        PAGING
-    } else {
-        &[]
-    };
+    let paging: &[Field] = if matches!(route.answers, Answers::Page(_)) { PAGING } else { &[] };
     for field in route.query.iter().chain(paging) {
         parameters.push(json!({
             "name": field.name, "in": "query", "required": field.required, "description": field.doc,
@@ -103,15 +95,9 @@ fn operation(route: &Route, schemas: &mut Map<String, Value>) -> Value {
                     "nextCursor": { "type": ["string", "null"] }
                 }
             });
-            (
-                200,
-                json!({ "description": "A page.", "content": { "application/json": { "schema": page } } }),
-            )
+            (200, json!({ "description": "A page.", "content": { "application/json": { "schema": page } } }))
         }
-        Answers::File(kind) => (
-            200,
-            json!({ "description": "The file.", "content": { kind: {} } }),
-        ),
+        Answers::File(kind) => (200, json!({ "description": "The file.", "content": { kind: {} } })),
     };
     responses.insert(status.to_string(), good);
     for (code, status, words) in CODES {

@@ -18,18 +18,8 @@ const LIMIT_DEFAULT: i64 = 50;
 
 /// The parameters that every listing has.
 pub const PAGING: &[Field] = &[
-    Field::new(
-        "cursor",
-        Kind::Text(2000),
-        "Where the page begins: `nextCursor` of the page before.",
-    )
-    .optional(),
-    Field::new(
-        "limit",
-        Kind::Integer(1, 100),
-        "How many items at most; 50 when left out.",
-    )
-    .optional(),
+    Field::new("cursor", Kind::Text(2000), "Where the page begins: `nextCursor` of the page before.").optional(),
+    Field::new("limit", Kind::Integer(1, 100), "How many items at most; 50 when left out.").optional(),
 ];
 
 /// A route that fits a path, and what its braces stand for.
@@ -112,11 +102,7 @@ pub fn read(raw: &RawRequest<'_>, matched: &Matched, cursors: &Cursors) -> Resul
             continue;
         }
         // an id that is none is as unknown as one of another workspace
-        let kind = if name.ends_with("Phone") {
-            Kind::Phone
-        } else {
-            Kind::Uuid
-        };
+        let kind = if name.ends_with("Phone") { Kind::Phone } else { Kind::Uuid };
         let value = field::check(&kind, &json!(value), name).map_err(|_| not_found())?;
         arguments.insert((*name).to_owned(), value);
     }
@@ -133,8 +119,8 @@ pub fn read(raw: &RawRequest<'_>, matched: &Matched, cursors: &Cursors) -> Resul
         } else {
             serde_json::from_slice(raw.body).map_err(|_| bad_request("body", "the body is not JSON"))?
         };
-        let read =
-            field::read(fields, &value, "").map_err(|fault| bad_request(&fault.field, &fault.to_string()))?;
+        let read = field::read(fields, &value, "")
+            .map_err(|fault| bad_request(&fault.field, &fault.to_string()))?;
         arguments.extend(read);
     } else if !raw.body.trim_ascii().is_empty() {
         return Err(bad_request("body", "this request has no body"));
@@ -185,15 +171,8 @@ fn query(
             }
         }
     }
-    if let Some(missing) = route
-        .query
-        .iter()
-        .find(|field| field.required && !filters.contains_key(field.name))
-    {
-        return Err(bad_request(
-            missing.name,
-            &format!("`{}` is missing", missing.name),
-        ));
+    if let Some(missing) = route.query.iter().find(|field| field.required && !filters.contains_key(field.name)) {
+        return Err(bad_request(missing.name, &format!("`{}` is missing", missing.name)));
     }
     // bound to path and filters: a page that goes on elsewhere is no page of anything
     let listing = format!("{} {}", raw.path, Value::Object(filters.clone()));
@@ -221,11 +200,7 @@ fn key(raw: &RawRequest<'_>, route: &Route) -> Result<Option<String>, Problem> {
         }
         return Ok(None);
     };
-    let text = value
-        .to_str()
-        .ok()
-        .map(str::trim)
-        .filter(|key| (1..=255).contains(&key.len()));
+    let text = value.to_str().ok().map(str::trim).filter(|key| (1..=255).contains(&key.len()));
     text.map(|key| Some(key.to_owned())).ok_or_else(|| {
         bad_request(
             "Idempotency-Key",
@@ -252,11 +227,7 @@ mod tests {
             ("GET", "/api/workspaces".to_owned(), 404),
             ("GET", String::new(), 404),
         ] {
-            assert_eq!(
-                operation(method, &path).unwrap_err().status,
-                status,
-                "{method} {path}"
-            );
+            assert_eq!(operation(method, &path).unwrap_err().status, status, "{method} {path}");
         }
     }
 
@@ -264,16 +235,8 @@ mod tests {
     fn every_route_is_well_formed() {
         let mut operations = Vec::new();
         for route in ROUTES.iter().copied().flatten() {
-            assert!(
-                route.path.starts_with("/api/workspaces/{workspaceId}/"),
-                "{}",
-                route.path
-            );
-            assert!(
-                !operations.contains(&route.operation),
-                "{} twice",
-                route.operation
-            );
+            assert!(route.path.starts_with("/api/workspaces/{workspaceId}/"), "{}", route.path);
+            assert!(!operations.contains(&route.operation), "{} twice", route.operation);
             operations.push(route.operation);
             for code in route.refusals {
                 assert!(

@@ -156,10 +156,11 @@ impl Call<'_> {
                 code,
                 detail,
                 members,
-            } => Err(problems::problem(&code, detail.as_deref(), members).map_or_else(
-                || Failure::Store(store::Error::Inconsistent("a refusal that has no status")),
-                Failure::Problem,
-            )),
+            } => Err(problems::problem(&code, detail.as_deref(), members)
+                .map_or_else(
+                    || Failure::Store(store::Error::Inconsistent("a refusal that has no status")),
+                    Failure::Problem,
+                )),
         }
     }
 

@@ -27,11 +27,7 @@ pub const NUMBER_REF: Schema = Schema {
         Field::new("id", Kind::Uuid, "Its id."),
         Field::new("phoneNumber", Kind::Phone, "E.164."),
         Field::new("friendlyName", Kind::Text(200), "Its label.").nullable(),
-        Field::new(
-            "numberType",
-            Kind::OneOf(NUMBER_TYPES),
-            "What it is for: the department.",
-        ),
+        Field::new("numberType", Kind::OneOf(NUMBER_TYPES), "What it is for: the department."),
         Field::new(
             "status",
             Kind::OneOf(&["active", "suspended", "released"]),

@@ -24,11 +24,7 @@ const AVAILABLE: Schema = Schema {
         Field::new("city", Kind::Text(100), "Where it is.").nullable(),
         Field::new("region", Kind::Text(2), "State or province.").nullable(),
         Field::new("capabilities", Kind::MapOf(&Kind::Bool), "`voice`, `sms`, `mms`."),
-        Field::new(
-            "monthlyCost",
-            Kind::Object(&MONEY),
-            "What the carrier charges a month.",
-        ),
+        Field::new("monthlyCost", Kind::Object(&MONEY), "What the carrier charges a month."),
         Field::new("heldUntil", Kind::Time, "No other workspace gets it before then."),
     ],
 };
@@ -84,12 +80,7 @@ pub const REQUEST: Route = Route {
     scope: Scope::NumbersWrite,
     query: &[],
     body: Body::Of(&[
-        Field::new(
-            "areaCode",
-            Kind::AreaCode,
-            "Where; when nothing is said, the workspace's own.",
-        )
-        .optional(),
+        Field::new("areaCode", Kind::AreaCode, "Where; when nothing is said, the workspace's own.").optional(),
         Field::new(
             "phoneNumber",
             Kind::Phone,
@@ -112,10 +103,7 @@ pub const REQUEST: Route = Route {
 
 async fn search(mut call: Call<'_>) -> Result<Response<Bytes>, Failure> {
     let contains = call.text("contains").to_ascii_lowercase();
-    if !contains
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'*')
-    {
+    if !contains.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'*') {
         return Err(bad_request("contains", "`contains` may have digits, letters and `*`").into());
     }
     let region = call.text("region").to_ascii_uppercase();

@@ -63,9 +63,7 @@ pub const ROUTES: &[Route] = &[
         scope: Scope::NumbersWrite,
         query: &[],
         body: Body::Of(&[
-            Field::new("friendlyName", Kind::Text(200), "Its label.")
-                .optional()
-                .nullable(),
+            Field::new("friendlyName", Kind::Text(200), "Its label.").optional().nullable(),
             Field::new(
                 "numberType",
                 Kind::OneOf(&["sales", "support", "custom"]),
@@ -229,11 +227,7 @@ async fn release(mut call: Call<'_>) -> Result<Response<Bytes>, Failure> {
     call.arguments.insert("webhooks".to_owned(), call.webhooks());
     let answered = call.ask(&api::RELEASE_NUMBER, &call.arguments).await?;
     if answered.body["status"] == "suspended" {
-        let mut event = event(
-            &call,
-            Uuid::now_v7().to_string(),
-            EventKind::PhoneNumberReleaseRequested,
-        );
+        let mut event = event(&call, Uuid::now_v7().to_string(), EventKind::PhoneNumberReleaseRequested);
         event.phone_number_id = call.text("phoneNumberId").parse().ok();
         announce(&call, event).await;
     }

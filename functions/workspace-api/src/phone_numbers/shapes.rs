@@ -23,27 +23,13 @@ pub const ORDER: Schema = Schema {
         Field::new("id", Kind::Uuid, "Its id."),
         Field::new("state", Kind::OneOf(ORDER_STATES), "Where it stands."),
         Field::new("reason", Kind::Text(2000), "Why it stands there, for a person.").nullable(),
-        Field::new(
-            "attempts",
-            Kind::Integer(0, 1_000_000),
-            "How many tries there were.",
-        ),
-        Field::new(
-            "nextAttemptAt",
-            Kind::Time,
-            "When the next one is, while it is `retrying`.",
-        )
-        .nullable(),
+        Field::new("attempts", Kind::Integer(0, 1_000_000), "How many tries there were."),
+        Field::new("nextAttemptAt", Kind::Time, "When the next one is, while it is `retrying`.").nullable(),
         Field::new("areaCode", Kind::AreaCode, "Where a number is wanted.").nullable(),
         Field::new("numberType", Kind::OneOf(NUMBER_TYPES), "What the number is for."),
         Field::new("friendlyName", Kind::Text(200), "Its label.").nullable(),
         Field::new("phoneNumber", Kind::Phone, "The number that was chosen.").nullable(),
-        Field::new(
-            "phoneNumberId",
-            Kind::Uuid,
-            "The number, once it is the workspace's.",
-        )
-        .nullable(),
+        Field::new("phoneNumberId", Kind::Uuid, "The number, once it is the workspace's.").nullable(),
         Field::new("isRetryable", Kind::Bool, "Whether `retry` does something."),
         Field::new("isCancelable", Kind::Bool, "Whether `cancel` does something."),
         Field::new("createdAt", Kind::Time, "Since when."),
@@ -61,11 +47,7 @@ const READINESS: Schema = Schema {
             "`pending` and `failed` numbers take calls, but send no SMS.",
         ),
         Field::new("reason", Kind::Text(2000), "Why.").nullable(),
-        Field::new(
-            "nextAction",
-            Kind::Text(200),
-            "The one thing to do: `none`, or words for a person.",
-        ),
+        Field::new("nextAction", Kind::Text(200), "The one thing to do: `none`, or words for a person."),
     ],
 };
 
@@ -78,12 +60,7 @@ const WEBHOOKS: Schema = Schema {
             Kind::OneOf(&["ok", "stale", "missing"]),
             "`stale` or `missing`: register the webhooks anew.",
         ),
-        Field::new(
-            "lastActivityAt",
-            Kind::Time,
-            "When the number last saw a message or call.",
-        )
-        .nullable(),
+        Field::new("lastActivityAt", Kind::Time, "When the number last saw a message or call.").nullable(),
     ],
 };
 
@@ -92,11 +69,7 @@ const RELEASE: Schema = Schema {
     doc: "A number on its way out.",
     fields: &[
         Field::new("requestedAt", Kind::Time, "Since when."),
-        Field::new(
-            "reason",
-            Kind::OneOf(&["plan", "request"]),
-            "Whether the plan ended or somebody asked.",
-        ),
+        Field::new("reason", Kind::OneOf(&["plan", "request"]), "Whether the plan ended or somebody asked."),
         Field::new(
             "releaseAt",
             Kind::Time,
@@ -115,37 +88,17 @@ pub const NUMBER: Schema = Schema {
         Field::new("id", Kind::Uuid, "Its id."),
         Field::new("phoneNumber", Kind::Phone, "E.164."),
         Field::new("friendlyName", Kind::Text(200), "Its label.").nullable(),
-        Field::new(
-            "numberType",
-            Kind::OneOf(NUMBER_TYPES),
-            "What it is for: the department.",
-        ),
-        Field::new(
-            "isPrimary",
-            Kind::Bool,
-            "Whether it is used when nothing else is said.",
-        ),
+        Field::new("numberType", Kind::OneOf(NUMBER_TYPES), "What it is for: the department."),
+        Field::new("isPrimary", Kind::Bool, "Whether it is used when nothing else is said."),
         Field::new(
             "status",
             Kind::OneOf(&["active", "suspended", "released"]),
             "Whether it can be used.",
         ),
         Field::new("capabilities", Kind::MapOf(&Kind::Bool), "`voice`, `sms`, `mms`."),
-        Field::new(
-            "messagingReadiness",
-            Kind::Object(&READINESS),
-            "Whether it may text.",
-        ),
-        Field::new(
-            "webhooks",
-            Kind::Object(&WEBHOOKS),
-            "Whether inbound traffic reaches us.",
-        ),
-        Field::new(
-            "monthlyCost",
-            Kind::Object(&MONEY),
-            "What the carrier charges a month.",
-        ),
+        Field::new("messagingReadiness", Kind::Object(&READINESS), "Whether it may text."),
+        Field::new("webhooks", Kind::Object(&WEBHOOKS), "Whether inbound traffic reaches us."),
+        Field::new("monthlyCost", Kind::Object(&MONEY), "What the carrier charges a month."),
         Field::new("order", Kind::Object(&ORDER), "What it was bought with.").nullable(),
         Field::new("release", Kind::Object(&RELEASE), "How it goes, if it does.").nullable(),
         Field::new("provisionedAt", Kind::Time, "Since when it is the workspace's."),
@@ -159,30 +112,12 @@ pub const VOICE_SETTINGS: Schema = Schema {
     doc: "What happens when somebody calls the number.",
     fields: &[
         Field::new("phoneNumberId", Kind::Uuid, "The number."),
-        Field::new(
-            "forwardTo",
-            FORWARD_TO,
-            "Who rings, all at once; nobody: voicemail answers.",
-        ),
-        Field::new(
-            "businessHours",
-            Kind::Object(&HOURS),
-            "When they ring; null: always.",
-        )
-        .nullable(),
+        Field::new("forwardTo", FORWARD_TO, "Who rings, all at once; nobody: voicemail answers."),
+        Field::new("businessHours", Kind::Object(&HOURS), "When they ring; null: always.").nullable(),
         Field::new("timeZone", Kind::Text(64), "Of the hours: `America/Chicago`."),
         Field::new("greeting", Kind::Text(500), "What voicemail says.").nullable(),
-        Field::new(
-            "missedCallText",
-            Kind::Text(320),
-            "What a caller whom nobody answered is texted.",
-        )
-        .nullable(),
-        Field::new(
-            "isOpenNow",
-            Kind::Bool,
-            "Whether a call would be forwarded at this moment.",
-        ),
+        Field::new("missedCallText", Kind::Text(320), "What a caller whom nobody answered is texted.").nullable(),
+        Field::new("isOpenNow", Kind::Bool, "Whether a call would be forwarded at this moment."),
         Field::new("updatedAt", Kind::Time, "When they were set; null: never.").nullable(),
     ],
 };

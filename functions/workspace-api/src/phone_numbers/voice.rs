@@ -21,33 +21,18 @@ pub const PUT: Route = Route {
     query: &[],
     body: Body::Of(&[
         Field::new("forwardTo", FORWARD_TO, "Who rings, all at once.").optional(),
-        Field::new(
-            "businessHours",
-            Kind::Object(&HOURS),
-            "When they ring; null: always.",
-        )
-        .optional()
-        .nullable(),
-        Field::new("timeZone", Kind::Text(64), "Of the hours.").optional(),
-        Field::new("greeting", Kind::Text(500), "What voicemail says.")
+        Field::new("businessHours", Kind::Object(&HOURS), "When they ring; null: always.")
             .optional()
             .nullable(),
-        Field::new(
-            "missedCallText",
-            Kind::Text(320),
-            "What a caller whom nobody answered is texted.",
-        )
-        .optional()
-        .nullable(),
+        Field::new("timeZone", Kind::Text(64), "Of the hours.").optional(),
+        Field::new("greeting", Kind::Text(500), "What voicemail says.").optional().nullable(),
+        Field::new("missedCallText", Kind::Text(320), "What a caller whom nobody answered is texted.")
+            .optional()
+            .nullable(),
     ]),
     needs_key: false,
     answers: Answers::One(200, &VOICE_SETTINGS),
-    refusals: &[
-        "no_number",
-        "invalid_number",
-        "country_not_allowed",
-        "destination_blocked",
-    ],
+    refusals: &["no_number", "invalid_number", "country_not_allowed", "destination_blocked"],
     run: Run::Custom(|call| Box::pin(put(call))),
 };
 
@@ -96,9 +81,7 @@ fn check_hours(hours: &Map<String, Value>) -> Result<(), Problem> {
                 return Err(fault("is not a pair of times like [\"09:00\", \"17:00\"]"));
             };
             if from >= to {
-                return Err(fault(
-                    "ends before it begins; a span over midnight is two, one a day",
-                ));
+                return Err(fault("ends before it begins; a span over midnight is two, one a day"));
             }
             if from < end {
                 return Err(fault("overlaps the one before it"));
@@ -136,16 +119,10 @@ mod tests {
             (json!({ "mon": [["09:00"]] }), "pair of times"),
             (json!({ "mon": [["09:00", "24:01"]] }), "pair of times"),
             (json!({ "mon": [["22:00", "06:00"]] }), "ends before"),
-            (
-                json!({ "mon": [["09:00", "12:00"], ["11:00", "13:00"]] }),
-                "overlaps",
-            ),
+            (json!({ "mon": [["09:00", "12:00"], ["11:00", "13:00"]] }), "overlaps"),
         ] {
             let detail = check(value).unwrap_err();
-            assert!(
-                detail.contains(why) && detail.contains("businessHours.mon["),
-                "{detail}"
-            );
+            assert!(detail.contains(why) && detail.contains("businessHours.mon["), "{detail}");
         }
     }
 }
