@@ -1,5 +1,6 @@
 //! The edge of an HTTP function: API Gateway HTTP API events (payload 2.0) in, answers out.
 
+use crate::metrics;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use futures_util::FutureExt;
 use lambda_http::http::header::{CONTENT_TYPE, HOST, SET_COOKIE, WWW_AUTHENTICATE};
@@ -60,12 +61,17 @@ where
     lambda_runtime::run(service_fn(|event: LambdaEvent<ApiGatewayV2httpRequest>| {
         let (request, context) = event.into_parts();
         let request: Request = LambdaRequest::ApiGatewayV2(tame(request)).into();
+        let request_id = context.request_id.clone();
         let answering = AssertUnwindSafe(handler(request.with_lambda_context(context))).catch_unwind();
         // the hook of `telemetry` has said where; the sandbox lives on, and the next request finds nothing half done: what a
         // handler keeps between requests (a pool, settings) is behind locks of its own
         async move {
-            let response = answering.await.unwrap_or_else(|_| plain(500, ""));
-            Ok::<_, Infallible>(event_of(response))
+            let answered = async {
+                let response = answering.await.unwrap_or_else(|_| plain(500, ""));
+                metrics::answered(response.status().as_u16());
+                response
+            };
+            Ok::<_, Infallible>(event_of(metrics::invocation(&request_id, answered).await))
         }
     }))
     .await

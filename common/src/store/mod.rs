@@ -248,5 +248,6 @@ const OTHERS: &[&str] = &[
     reconcile::LIFT_REFUSALS,
     reconcile::BEGIN_RUN,
     reconcile::FINISH_RUN,
+    reconcile::PLATFORM_FIGURES,
     reports::RECORD_REPORT,
 ];

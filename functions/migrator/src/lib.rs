@@ -98,6 +98,16 @@ impl Migrator {
     }
 }
 
+/// The version that a migrated database has.
+pub fn latest() -> Option<i64> {
+    let migrations = embedded::migrations::runner();
+    let versions = migrations
+        .get_migrations()
+        .iter()
+        .map(refinery::Migration::version);
+    versions.max().map(i64::from)
+}
+
 async fn migrate(client: &mut Client) -> Result<Value, Error> {
     let locked = client.query_one("select pg_advisory_lock($1)", &[&LOCK]);
     tokio::time::timeout(Duration::from_secs(LOCK_SECONDS_MAX), locked)
@@ -105,6 +115,8 @@ async fn migrate(client: &mut Client) -> Result<Value, Error> {
         .map_err(|_| Error::Locked)??;
     // the chain of causes says which migration and why
     let report = embedded::migrations::runner()
+        // after a rollback the schema is newer than the code, which is as it should be
+        .set_abort_missing(false)
         .run_async(client)
         .await
         .map_err(|error| {
@@ -122,11 +134,7 @@ async fn migrate(client: &mut Client) -> Result<Value, Error> {
         .iter()
         .map(ToString::to_string)
         .collect();
-    let version = embedded::migrations::runner()
-        .get_migrations()
-        .iter()
-        .map(refinery::Migration::version)
-        .max();
+    let version = latest();
     tracing::info!(applied = applied.len(), version, "Migrations run");
     Ok(json!({ "applied": applied, "version": version }))
 }

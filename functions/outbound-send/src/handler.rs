@@ -8,6 +8,7 @@ use common::config::{ConfigError, Live, Settings, SharedNumbers, StartError};
 use common::domain::destination::AllowedCountries;
 use common::domain::{PhoneNumber, Scope};
 use common::http::{Problem, RawRequest};
+use common::metrics::{self, Metric};
 use common::signalwire::{self, Client};
 use common::store::{self, Begin, Finish, NewMessage, Store};
 use common::webhook::urls::AppUrl;
@@ -109,6 +110,7 @@ impl App {
         let mut parts = self.0.get().await;
         let asked = ask(&parts, raw).await?;
         let id = Uuid::now_v7();
+        metrics::correlate(&id);
         let begun = match begin(&parts, &asked, id).await {
             Err(store::Error::Credentials(code)) => match self.0.renewed(&parts).await {
                 Some(renewed) => {
@@ -290,6 +292,10 @@ impl App {
                 (None, "failed", None, keep_key, Answer::problem(&problem))
             }
         };
+        metrics::count(match code_and_words {
+            None => Metric::MessagesSent,
+            Some(_) => Metric::SendsFailed,
+        });
         match &code_and_words {
             None => tracing::info!(
                 message.id = %row.id, message.sid = sid, workspace.id = %request.workspace_id,

@@ -12,6 +12,7 @@
 use crate::handler::Parts;
 use crate::naming::{belongs_to, friendly_name};
 use crate::search;
+use common::metrics::{self, Metric};
 use common::signalwire::{Error as Carrier, OwnedNumber, Purchase};
 use common::store::{self, Chosen, Configured, Order};
 use std::time::Duration;
@@ -73,6 +74,7 @@ pub async fn run(parts: &Parts, id: Uuid, last_credentials: bool) -> Result<Prog
     };
     match pursue(parts, &order).await {
         Ok(number) => {
+            metrics::count(Metric::NumbersProvisioned);
             tracing::info!(
                 workspace.id = %order.workspace_id, order.id = %order.id, phone_number = %common::domain::phone_number::mask(&number),
                 "Phone number provisioned for workspace"
@@ -99,6 +101,7 @@ pub async fn run(parts: &Parts, id: Uuid, last_credentials: bool) -> Result<Prog
                 .store
                 .save_order(&order, "retrying", Some(&reason), Some(wait), forget_number)
                 .await?;
+            metrics::count(Metric::ProvisioningFailures);
             tracing::warn!(
                 workspace.id = %order.workspace_id, order.id = %order.id, reason = common::telemetry::masked(&reason),
                 again_in_seconds = wait,
@@ -133,6 +136,7 @@ async fn give_up(parts: &Parts, order: &Order, reason: &str) -> Result<Progress,
         .store
         .save_order(order, "needs_attention", Some(reason), None, false)
         .await?;
+    metrics::count(Metric::ProvisioningFailures);
     tracing::error!(workspace.id = %order.workspace_id, order.id = %order.id, reason = common::telemetry::masked(reason), "Failed to provision phone number");
     Ok(Progress::NeedsAttention)
 }

@@ -7,6 +7,7 @@ use crate::{calls, campaign, held, messages, numbers, retention};
 use common::bus::EventBus;
 use common::config::{ConfigError, Live, Settings, SharedNumbers, StartError};
 use common::domain::target::Reach;
+use common::metrics::{self, Metric};
 use common::store::{self, Store};
 use provision_trigger::order::{self, Progress};
 use provision_trigger::release::{self, Released};
@@ -190,6 +191,7 @@ impl App {
     pub async fn handle(&self, payload: &Value) -> Result<Value, store::Error> {
         let schedule = Schedule::of(payload);
         let id = Uuid::now_v7();
+        metrics::correlate(&id);
         let mut parts = self.live.get().await;
         let mut run = Run::begin(self.most);
         // a look at an empty outbox, once a minute, leaves no row
@@ -212,6 +214,7 @@ impl App {
             }
             run.resume_at(self.begin(&mut parts, id, schedule).await?);
         }
+        figures(&parts, &mut run).await;
         let report = run.report();
         match parts.store().finish_run(id, &report).await {
             Err(store::Error::Credentials(code)) => match self.live.renewed(&parts).await {
@@ -347,6 +350,28 @@ impl Part {
             Self::Purge => "purge",
             Self::Events => "events",
             Self::Retention => "retention",
+        }
+    }
+}
+
+/// How things stand now, for the dashboard and the alarms.
+async fn figures(parts: &Parts, run: &mut Run) {
+    let figures = match parts.store().platform_figures().await {
+        Ok(figures) => figures,
+        Err(error) => return run.problem("figures", &error),
+    };
+    for (metric, figure) in [
+        (Metric::OrdersNeedingAttention, "orders_needing_attention"),
+        (Metric::NumbersActive, "numbers_active"),
+        (Metric::NumbersMonthlyCost, "numbers_monthly_cost"),
+        (Metric::WorkspacesActive, "workspaces_active"),
+        (Metric::WorkspacesPaying, "workspaces_paying"),
+        (Metric::WorkspacesProvisioned, "workspaces_provisioned"),
+        (Metric::SentAfterStop, "sent_after_stop"),
+        (Metric::ReportsParked, "reports_parked"),
+    ] {
+        if let Some(value) = figures[figure].as_f64() {
+            metrics::record(metric, value);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::handler::Parts;
 use crate::run::Run;
+use common::metrics::{self, Metric};
 use common::signalwire::{Error as Carrier, NumberRecord};
 use common::store::{self, Adoption, NumberFinding};
 use serde_json::{Value, json};
@@ -112,6 +113,10 @@ pub async fn compare(parts: &Parts, run: &mut Run) {
             run.store_problem("numbers", &error);
         }
     }
+    metrics::record(
+        Metric::NumbersDiffering,
+        f64::from(u32::try_from(found.ghosts.len() + found.orphans.len()).unwrap_or(u32::MAX)),
+    );
     for (order, finding) in &found.orphans {
         if !run.has_time() {
             return;
@@ -126,6 +131,131 @@ pub async fn compare(parts: &Parts, run: &mut Run) {
         }
         repair(parts, run, number).await;
     }
+}
+
+/// Ours, but not on the carrier's list.
+    pub ghosts: Vec<NumberFinding>,
+    /// The carrier's and nobody's here, but with an order of ours in the name.
+    pub orphans: Vec<(Uuid, NumberFinding)>,
+    /// The carrier's, and none of our business: the project may have other uses.
+    pub others: Vec<NumberFinding>,
+    /// Ours, with webhooks that lead somewhere else.
+    pub drifted: Vec<NumberRecord>,
+}
+
+/// Why there is no comparison.
+pub enum Trouble {
+    /// The list is too long for the time that is left.
+    NoTime,
+    /// The carrier does not list its numbers.
+    Carrier(Carrier),
+    /// The database does not compare them.
+    Store(store::Error),
+}
+
+impl Differences {
+    /// Compares all numbers; changes nothing. There is no comparison with half a list.
+    pub async fn find(parts: &Parts, mut has_time: impl FnMut() -> bool) -> Result<Self, Trouble> {
+        let mut theirs: Vec<NumberRecord> = Vec::new();
+        let mut next = None;
+        for page_number in 0.. {
+            if page_number == PAGES_MAX || !has_time() {
+                return Err(Trouble::NoTime);
+            }
+            let page = parts.provisioning.carrier.owned_numbers(next.as_deref()).await;
+            let page = page.map_err(Trouble::Carrier)?;
+            theirs.extend(page.items);
+            next = page.next;
+            if next.is_none() {
+                break;
+            }
+        }
+        let rows: Value = theirs
+            .iter()
+            .map(|number| json!({ "phone_number": number.phone_number, "sid": number.sid, "friendly_name": number.friendly_name }))
+            .collect();
+        let findings = parts.store().compare_numbers(&rows).await;
+        let mut found = Self {
+            compared: theirs.len(),
+            ..Self::default()
+        };
+        let mut strangers = HashSet::new();
+        for finding in findings.map_err(Trouble::Store)? {
+            if finding.is_ghost {
+                found.ghosts.push(finding);
+                continue;
+            }
+            strangers.insert(finding.phone_number.clone());
+            let is_shared = finding
+                .phone_number
+                .parse()
+                .is_ok_and(|number| parts.shared.contain(&number));
+            match finding.friendly_name.as_deref().and_then(order_in) {
+                _ if is_shared => {}
+                Some(order) => found.orphans.push((order, finding)),
+                None => found.others.push(finding),
+            }
+        }
+        theirs.retain(|number| {
+            !strangers.contains(&number.phone_number) && !number.is_configured_for(&parts.provisioning.urls)
+        });
+        found.drifted = theirs;
+        Ok(found)
+    }
+}
+
+/// Compares all numbers, and puts right what differs.
+pub async fn compare(parts: &Parts, run: &mut Run) {
+    let found = match Differences::find(parts, || run.has_time()).await {
+        Ok(found) => found,
+        Err(Trouble::NoTime) => {
+            return run.problem(
+                "numbers",
+                &"there was no time for the whole list; nothing is done on half of one",
+            );
+        }
+        Err(Trouble::Carrier(error)) => return run.carrier_problem("numbers", &error),
+        Err(Trouble::Store(error)) => return run.store_problem("numbers", &error),
+    };
+    run.count("numbers_compared", found.compared);
+    if !found.others.is_empty() {
+        run.count("numbers_not_ours", found.others.len());
+    }
+    for finding in &found.ghosts {
+        if !run.has_time() {
+            return;
+        }
+        if let Err(error) = ghost(parts, run, finding).await {
+            run.store_problem("numbers", &error);
+        }
+    }
+    metrics::record(
+        Metric::NumbersDiffering,
+        f64::from(u32::try_from(found.ghosts.len() + found.orphans.len()).unwrap_or(u32::MAX)),
+    );
+    for (order, finding) in &found.orphans {
+        if !run.has_time() {
+            return;
+        }
+        if let Err(error) = orphan(parts, run, *order, finding).await {
+            run.store_problem("numbers", &error);
+        }
+    }
+    for number in &found.drifted {
+        if !run.has_time() {
+            return;
+        }
+        repair(parts, run, number).await;
+    }
+}
+
+/// Whether a number that nobody here knows carries an order of ours.
+fn is_ours(parts: &Parts, finding: &NumberFinding) -> bool {
+    let is_shared = finding
+        .phone_number
+        .parse()
+        .is_ok_and(|number| parts.shared.contain(&number));
+    !is_shared && finding.friendly_name.as_deref().and_then(order_in).is_some()
 }
 
 /// Ours, but not on the carrier's list: asked for by its SID before it is believed.

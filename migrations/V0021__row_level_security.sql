@@ -105,6 +105,7 @@ insert into function_access (name, works_as, callers, why) values
     ('due_deliveries',         'tenant', '{worker}', null),
     ('record_attempt',         'tenant', '{worker}', null),
     ('release_endpoint',       'tenant', '{worker}', null),
+    ('platform_figures',       'system', '{worker}', 'what operators watch is about all of them'),
     ('claim_redactions',       'system', '{worker}', 'the nightly run serves all of them'),
     ('finish_redaction',       'tenant', '{worker}', null),
     ('purge_events',           'system', '{worker}', 'the rule is the same for everybody'),
