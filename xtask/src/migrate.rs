@@ -84,6 +84,7 @@ fn run_with(workspace: &Workspace, aws: &Path, stack: &str, bootstrap: &str) -> 
 }
 
 #[cfg(all(test, unix))]
+#[allow(clippy::unwrap_used, reason = "helpers of tests")]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
