@@ -72,6 +72,7 @@ impl EventBus {
         if name.len() > 1600 || !name.bytes().all(is_shaped) {
             return Err(ConfigError::malformed(NAME, "the bus's name or ARN is expected"));
         }
+        settings.will_call("events:PutEvents", NAME);
         Ok(Some(Self {
             name: name.to_owned(),
             aws: Aws::from_settings(settings),

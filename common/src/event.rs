@@ -79,6 +79,19 @@ pub struct Event {
     pub order_id: Option<Uuid>,
 }
 
+/// What is wrong with a document, without what stands in it: serde's own words quote values, and reasons are logged.
+pub fn without_values(error: &serde_json::Error) -> String {
+    let words = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    if error.is_data() && !words.starts_with("missing field") {
+        return "a field is of another kind or has a value that does not exist".to_owned();
+    }
+    if error.is_syntax() || error.is_eof() || words.starts_with("missing field") {
+        return words;
+    }
+    format!("it cannot be read{place}")
+}
+
 /// A record that no retry can cure.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -90,8 +103,8 @@ impl Event {
     /// # Errors
     /// [`Poison`], with a reason that a person understands.
     pub fn read(body: &str) -> Result<Self, Poison> {
-        let value: Value =
-            serde_json::from_str(body).map_err(|error| Poison(format!("the body is not JSON: {error}")))?;
+        let value: Value = serde_json::from_str(body)
+            .map_err(|error| Poison(format!("the body is not JSON: {}", without_values(&error))))?;
         let value = match (value.get("detail-type"), value.get("detail")) {
             (Some(Value::String(kind)), Some(Value::Object(detail))) => {
                 let mut detail = detail.clone();
@@ -106,10 +119,27 @@ impl Event {
             }
             _ => value,
         };
-        let event: Self =
-            serde_json::from_value(value).map_err(|error| Poison(format!("no such event: {error}")))?;
+        let event: Self = serde_json::from_value(value)
+            .map_err(|error| Poison(format!("no such event: {}", without_values(&error))))?;
         event.check()?;
-        Ok(event)
+        Ok(event.storable())
+    }
+
+    /// The same in text that Postgres can keep.
+    fn storable(mut self) -> Self {
+        let workspace = &mut self.workspace;
+        let texts = [
+            &mut workspace.name,
+            &mut workspace.slug,
+            &mut workspace.clerk_organization_id,
+            &mut self.friendly_name,
+        ];
+        for text in texts.into_iter().flatten().chain([&mut self.id]) {
+            if text.contains('\0') {
+                *text = text.replace('\0', "\u{fffd}");
+            }
+        }
+        self
     }
 
     fn check(&self) -> Result<(), Poison> {

@@ -1,6 +1,8 @@
 //! The edge of an HTTP function: API Gateway HTTP API events (payload 2.0) in, answers out.
 
+use crate::metrics;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use futures_util::FutureExt;
 use lambda_http::http::header::{CONTENT_TYPE, HOST, SET_COOKIE, WWW_AUTHENTICATE};
 use lambda_http::http::{HeaderMap, StatusCode};
 use lambda_http::request::LambdaRequest;
@@ -9,6 +11,7 @@ use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::json;
 use std::convert::Infallible;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 
 /// API Gateway takes no longer request line.
 const TARGET_BYTES_MAX: usize = 10_240;
@@ -58,8 +61,18 @@ where
     lambda_runtime::run(service_fn(|event: LambdaEvent<ApiGatewayV2httpRequest>| {
         let (request, context) = event.into_parts();
         let request: Request = LambdaRequest::ApiGatewayV2(tame(request)).into();
-        let answering = handler(request.with_lambda_context(context));
-        async move { Ok::<_, Infallible>(event_of(answering.await)) }
+        let request_id = context.request_id.clone();
+        let answering = AssertUnwindSafe(handler(request.with_lambda_context(context))).catch_unwind();
+        // the hook of `telemetry` has said where; the sandbox lives on, and the next request finds nothing half done: what a
+        // handler keeps between requests (a pool, settings) is behind locks of its own
+        async move {
+            let answered = async {
+                let response = answering.await.unwrap_or_else(|_| plain(500, ""));
+                metrics::answered(response.status().as_u16());
+                response
+            };
+            Ok::<_, Infallible>(event_of(metrics::invocation(&request_id, answered).await))
+        }
     }))
     .await
 }

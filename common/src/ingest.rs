@@ -2,6 +2,7 @@
 //! so a webhook has the same effect whenever it is stored, and however often.
 
 use crate::config::SharedNumbers;
+use crate::metrics::{self, Metric};
 use crate::receiver::Failure;
 use crate::store::{CallRoute, DialOutcome, Outcome, Recorded, Store};
 use crate::webhook::sms::InboundMessage;
@@ -52,6 +53,25 @@ impl Hook {
     }
 }
 
+/// The arrival of a webhook: what is stored later keeps both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// What its row is called, and what to search the logs and the spool for.
+    pub id: Uuid,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Moment {
+    /// Now.
+    pub fn now() -> Self {
+        Self {
+            id: Uuid::now_v7(),
+            at: Timestamp::now(),
+        }
+    }
+}
+
 /// Stores a message.
 ///
 /// # Errors
@@ -61,13 +81,14 @@ pub async fn message(
     shared: &SharedNumbers,
     form: &Form,
     whatsapp: bool,
-    at: Timestamp,
+    moment: Moment,
 ) -> Result<Recorded, Failure> {
     let message = InboundMessage::read(form, whatsapp)?;
     let is_shared = shared.contain(&message.business);
     let recorded = store
-        .record_inbound_message(Uuid::now_v7(), &message, is_shared, at)
+        .record_inbound_message(moment.id, &message, is_shared, moment.at)
         .await?;
+    arrived(Metric::InboundMessages, recorded.outcome, recorded.message_id);
     match recorded.workspace_id {
         None => tracing::warn!(
             message.sid = %message.sid, channel = message.channel.as_str(), to = %message.business.masked(),
@@ -89,13 +110,14 @@ pub async fn call(
     store: &Store,
     shared: &SharedNumbers,
     form: &Form,
-    at: Timestamp,
+    moment: Moment,
 ) -> Result<(InboundCall, CallRoute), Failure> {
     let call = InboundCall::read(form)?;
     let is_shared = shared.contain(&call.business);
     let route = store
-        .record_inbound_call(Uuid::now_v7(), &call, is_shared, at)
+        .record_inbound_call(moment.id, &call, is_shared, moment.at)
         .await?;
+    arrived(Metric::InboundCalls, route.outcome, route.message_id);
     match route.workspace_id {
         None => tracing::warn!(
             call.sid = %call.sid, to = %call.business.masked(),
@@ -107,6 +129,19 @@ pub async fn call(
         ),
     }
     Ok((call, route))
+}
+
+/// Repeats count once, and the row that they found is what they are about.
+fn arrived(metric: Metric, outcome: Outcome, row: Option<Uuid>) {
+    if let Some(row) = row {
+        metrics::correlate_only(&row);
+    }
+    if matches!(outcome, Outcome::Recorded | Outcome::Unrouted) {
+        metrics::count(metric);
+    }
+    if outcome == Outcome::Unrouted {
+        metrics::count(Metric::Unrouted);
+    }
 }
 
 /// Keeps how a forwarded leg ended.
@@ -149,8 +184,18 @@ pub async fn recording_done(store: &Store, form: &Form) -> Result<(), Failure> {
 pub async fn status(store: &Store, payload: &Payload, path: &str, query: &str) -> Result<(), Failure> {
     match read(payload, path, query)? {
         Told::Report(report) => {
+            if let Some(message) = report.message_id {
+                metrics::correlate_only(&message);
+            }
             let known = store.record_report(&report).await?;
             let status = report.fields["status"].as_str().unwrap_or("");
+            if report.kind == ReportKind::Message {
+                match status {
+                    "delivered" => metrics::count(Metric::MessagesDelivered),
+                    "undelivered" | "failed" => metrics::count(Metric::MessagesUndelivered),
+                    _ => {}
+                }
+            }
             if known {
                 tracing::info!(sid = %report.sid, kind = report.kind.as_str(), status, "Status recorded");
             } else {
@@ -181,14 +226,16 @@ pub async fn later(
     payload: Payload,
     path: &str,
     query: &str,
-    at: Timestamp,
+    moment: Moment,
 ) -> Result<(), Failure> {
     match hook {
         Hook::Status => status(store, &payload, path, query).await,
-        Hook::Message { whatsapp } => message(store, shared, &payload.into_form()?, whatsapp, at)
+        Hook::Message { whatsapp } => message(store, shared, &payload.into_form()?, whatsapp, moment)
             .await
             .map(|_| ()),
-        Hook::Call => call(store, shared, &payload.into_form()?, at).await.map(|_| ()),
+        Hook::Call => call(store, shared, &payload.into_form()?, moment)
+            .await
+            .map(|_| ()),
         Hook::DialResult => dial_result(store, &payload.into_form()?).await.map(|_| ()),
         Hook::RecordingDone => recording_done(store, &payload.into_form()?).await,
         Hook::CallScript(_) => Err(Failure::NotFound),

@@ -9,7 +9,8 @@
 //! - [`receiver`]: what the functions that the carrier calls have in common.
 //! - [`ingest`]: what each of the carrier's webhooks stores; [`spool`]: where one waits when it cannot be stored.
 //! - [`event`]: the provisioning events of the queue; [`queue`]: SQS; [`bus`]: EventBridge.
-//! - [`caller`]: who calls the API and what they may do; [`bearer`]: their tokens. [`telemetry`]: the log.
+//! - [`caller`]: who calls the API and what they may do; [`bearer`]: their tokens. [`telemetry`]: the log;
+//!   [`metrics`]: one line an invocation, and what is counted.
 
 pub mod bearer;
 pub mod bus;
@@ -19,6 +20,7 @@ pub mod domain;
 pub mod event;
 pub mod http;
 pub mod ingest;
+pub mod metrics;
 pub mod queue;
 pub mod receiver;
 pub mod signalwire;

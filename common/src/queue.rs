@@ -40,7 +40,7 @@ impl Aws {
 
     /// The SDK's configuration. Lambda states region and credentials in the environment, so the SDK's own search through
     /// profiles, STS and metadata services stays out of the binaries: it is a tenth of their size, and none of it would ever run.
-    pub(crate) async fn config(&self) -> SdkConfig {
+    pub async fn config(&self) -> SdkConfig {
         let builder = SdkConfig::builder().behavior_version(BehaviorVersion::latest());
         match self {
             Self::Default => builder
@@ -87,6 +87,7 @@ impl Queue {
     /// Missing or malformed.
     pub fn from_settings(settings: &Settings, name: &'static str) -> Result<Self, ConfigError> {
         let url = settings.required(name)?;
+        settings.will_call("sqs:SendMessage", name);
         url::Url::parse(url).map_err(|_| ConfigError::malformed(name, "the queue's URL is expected"))?;
         Ok(Self {
             url: url.to_owned(),

@@ -3,13 +3,13 @@
 use crate::config::{ConfigError, Live, Settings, SharedNumbers};
 use crate::domain::destination::AllowedCountries;
 use crate::http::{self, RawRequest};
-use crate::ingest::Hook;
+use crate::ingest::{Hook, Moment};
+use crate::metrics::{self, Metric};
 use crate::spool::{Spool, Spooled};
 use crate::store::{self, Store};
 use crate::webhook::cxml::Document;
 use crate::webhook::urls::AppUrl;
 use crate::webhook::{Gate, Payload, Rejection};
-use jiff::Timestamp;
 use lambda_http::{Body, Request, Response};
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,8 +66,8 @@ pub struct Arrival<'a> {
     pub path: &'a str,
     /// The raw query.
     pub query: &'a str,
-    /// When it came.
-    pub at: Timestamp,
+    /// When it came, and what its row will be called.
+    pub moment: Moment,
 }
 
 /// Why a webhook is not answered with a 2xx.
@@ -126,8 +126,12 @@ where
         Ok(document) => http::cxml(200, &document),
         Err(failure) => {
             if matches!(failure, Failure::NotStored(_)) {
+                metrics::count(Metric::WebhooksNotStored);
                 tracing::error!(code = failure.code(), error = %failure, "Webhook could not be stored");
             } else {
+                if failure.status() == 403 {
+                    metrics::count(Metric::SignatureRefused);
+                }
                 tracing::warn!(code = failure.code(), error = %failure, "Webhook refused");
             }
             failure.to_response()
@@ -152,8 +156,9 @@ where
         hook: Hook::at(raw.path),
         path: raw.path,
         query: raw.query,
-        at: Timestamp::now(),
+        moment: Moment::now(),
     };
+    metrics::correlate(&arrival.moment.id);
     let mut result = work(&receiver, arrival.clone()).await;
     if matches!(result, Err(Failure::NotStored(store::Error::Credentials(_))))
         && let Some(renewed) = live.renewed(&receiver).await
@@ -186,10 +191,11 @@ where
         return Err(error.into());
     };
     match spool
-        .keep_within(&Spooled::of(raw, raw.path, arrival.at), left)
+        .keep_within(&Spooled::of(raw, raw.path, arrival.moment), left)
         .await
     {
         Ok(()) => {
+            metrics::count(Metric::Spooled);
             tracing::warn!(%error, "Webhook spooled: the database could not take it");
             Ok(document)
         }

@@ -2,6 +2,7 @@
 
 use crate::config::{ConfigError, Settings};
 use crate::http::RawRequest;
+use crate::ingest::Moment;
 use crate::queue::{Queue, QueueError};
 use crate::webhook::Payload;
 use crate::webhook::{Form, Rejection};
@@ -9,6 +10,7 @@ use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
+use uuid::Uuid;
 
 /// What is left of the carrier's five seconds once the database has had its share.
 const SEND_MAX: Duration = Duration::from_millis(1300);
@@ -29,17 +31,29 @@ pub struct Spooled {
     pub body: String,
     /// When it arrived: what is stored later keeps its time.
     pub received_at: Timestamp,
+    /// What its row will be called.
+    #[serde(default = "Uuid::now_v7")]
+    pub id: Uuid,
 }
 
 impl Spooled {
     /// A request that has passed the gate.
-    pub fn of(request: &RawRequest<'_>, path: &str, received_at: Timestamp) -> Self {
+    pub fn of(request: &RawRequest<'_>, path: &str, moment: Moment) -> Self {
         Self {
             path: path.to_owned(),
             query: request.query.to_owned(),
             content_type: request.header("content-type").unwrap_or("").to_owned(),
             body: BASE64.encode(request.body),
-            received_at,
+            received_at: moment.at,
+            id: moment.id,
+        }
+    }
+
+    /// When it arrived, and what its row will be called.
+    pub fn moment(&self) -> Moment {
+        Moment {
+            id: self.id,
+            at: self.received_at,
         }
     }
 
@@ -48,7 +62,8 @@ impl Spooled {
     /// # Errors
     /// What is wrong with it, for a person.
     pub fn read(text: &str) -> Result<Self, String> {
-        serde_json::from_str(text).map_err(|error| format!("no spooled webhook: {error}"))
+        serde_json::from_str(text)
+            .map_err(|error| format!("no spooled webhook: {}", crate::event::without_values(&error)))
     }
 
     /// The fields that it carries.
@@ -121,7 +136,7 @@ mod tests {
             headers: &headers,
             body,
         };
-        let spooled = Spooled::of(&request, "/x", Timestamp::UNIX_EPOCH);
+        let spooled = Spooled::of(&request, "/x", Moment::now());
         let read = Spooled::read(&serde_json::to_string(&spooled).unwrap()).unwrap();
         assert_eq!(read, spooled);
         let Payload::Form(form) = read.payload().unwrap() else {
@@ -139,6 +154,7 @@ mod tests {
             content_type: String::new(),
             body: "*".into(),
             received_at: Timestamp::UNIX_EPOCH,
+            id: Uuid::nil(),
         };
         assert!(broken.payload().is_err());
     }

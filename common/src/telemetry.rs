@@ -36,6 +36,33 @@ pub fn init() {
         .with(layer)
         .with(filter(std::env::var("RUST_LOG").ok().as_deref()))
         .init();
+    std::panic::set_hook(Box::new(|panic| {
+        // where, and not what: the message of a panic quotes values
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "Panic");
+    }));
+}
+
+/// A text of others with its longer numbers masked, for a log.
+pub fn masked(text: &str) -> String {
+    const DIGITS_MAX: usize = 6;
+    let mut masked = String::with_capacity(text.len());
+    let mut digits = String::new();
+    for c in text.chars().chain(['\n']) {
+        if c.is_ascii_digit() {
+            digits.push(c);
+            continue;
+        }
+        if digits.len() > DIGITS_MAX {
+            masked.push_str(&"*".repeat(digits.len() - 2));
+            digits.drain(..digits.len() - 2);
+        }
+        masked.push_str(&digits);
+        digits.clear();
+        masked.push(c);
+    }
+    masked.pop();
+    masked
 }
 
 fn filter(directives: Option<&str>) -> Targets {
@@ -88,6 +115,16 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn numbers_in_the_words_of_others_are_masked() {
+        assert_eq!(
+            masked("21422: +14155550123 (14155550199) is taken, 400"),
+            "21422: +*********23 (*********99) is taken, 400"
+        );
+        assert_eq!(masked(""), "");
+        assert_eq!(masked("1234567"), "*****67");
     }
 
     #[test]

@@ -1,8 +1,20 @@
 //! `cargo xtask help`: one line per command.
 
-const COMMANDS: [(&str, &str); 13] = [
+const COMMANDS: &[(&str, &str)] = &[
     ("ci", "everything that has to hold before a change goes in"),
     ("sam", "checks template.yaml with `sam validate --lint`"),
+    (
+        "migrate STACK FILE",
+        "puts the built migrator into a stack and runs it, before a release goes there",
+    ),
+    (
+        "record-release",
+        "keeps the statements of a release, so that later schemas are tried with them",
+    ),
+    (
+        "rehearse",
+        "deploys to an emulator, and runs the built functions with what that made",
+    ),
     (
         "lambda-events [FILTER]",
         "runs every file of events/ under `cargo lambda`, beside a running `cargo dev`",
@@ -19,6 +31,14 @@ const COMMANDS: [(&str, &str); 13] = [
     (
         "api-key create|list|revoke",
         "API keys, in the database of DATABASE_URL; without more words it says what it takes",
+    ),
+    (
+        "doctor",
+        "looks at settings, database, SignalWire, webhooks and queues: [--stack NAME] [--env-file PATH] [--callback FILE]",
+    ),
+    (
+        "smoke URL|STACK",
+        "a number, a message out, a reply in: [--to NUMBER] [--workspace ID] [--buy] [--env-file PATH]",
     ),
     (
         "consent stop|start|export",

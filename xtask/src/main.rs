@@ -6,8 +6,11 @@ mod ci;
 mod faults;
 mod help;
 mod lambda_events;
+mod migrate;
 mod operate;
 mod process;
+mod rehearse;
+mod release;
 mod sam;
 mod size;
 mod venv;
@@ -37,6 +40,9 @@ fn run(arguments: &[&str]) -> Result<(), String> {
             Ok(())
         }
         ["ci"] => ci::run(&Workspace::find()?),
+        ["migrate", stack, bootstrap] => migrate::run(&Workspace::find()?, stack, bootstrap),
+        ["record-release"] => release::run(&Workspace::find()?),
+        ["rehearse"] => rehearse::run(&Workspace::find()?),
         ["sam"] => sam::run(&Workspace::find()?),
         ["bench"] => bench::run(&Workspace::find()?),
         ["faults", rest @ ..] => faults::run(&Workspace::find()?, rest),
@@ -44,7 +50,7 @@ fn run(arguments: &[&str]) -> Result<(), String> {
         ["lambda-events"] => lambda_events::run(&Workspace::find()?, ""),
         ["lambda-events", filter] => lambda_events::run(&Workspace::find()?, filter),
         [
-            "api-key" | "consent" | "limits" | "blocked" | "refusals" | "reconcile",
+            "api-key" | "doctor" | "smoke" | "consent" | "limits" | "blocked" | "refusals" | "reconcile",
             ..,
         ] => operate::run(&Workspace::find()?, arguments),
         [command, ..] if help::knows(command) => Err(format!(

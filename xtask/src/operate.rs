@@ -1,4 +1,4 @@
-//! `cargo xtask api-key …`: what operators do by hand, in a program of its own, so that this one stays quick to build.
+//! `cargo xtask api-key …`, `doctor`, `smoke`: what operators do by hand, in a program of its own, so that this one stays quick to build.
 
 use crate::process;
 use crate::workspace::Workspace;

@@ -6,7 +6,11 @@ use crate::workspace::Workspace;
 
 const TOOLS: Tools = Tools {
     name: "sam-venv",
-    requirements: &["aws-sam-cli==1.170.0", "cfn-lint==1.58.0"],
+    requirements: &[
+        "aws-sam-cli==1.170.0",
+        "cfn-lint==1.58.0",
+        "cfn-lint-serverless==0.3.6",
+    ],
 };
 
 /// Installs what is missing, then checks.

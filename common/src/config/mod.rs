@@ -11,8 +11,9 @@ pub use live::{Live, StartError};
 use crate::domain::{PhoneNumber, area_code, destination::AllowedCountries};
 use crate::webhook::urls::{AppUrl, is_loopback};
 use secrecy::SecretString;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A setting that stops the start. The message names it and never shows its value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +48,27 @@ impl ConfigError {
 pub struct Settings {
     environment: HashMap<String, String>,
     secret: HashMap<String, String>,
+    record: Option<Arc<Record>>,
+}
+
+/// What a function reads and calls: for the test that compares it with what the template gives it.
+#[doc(hidden)]
+#[derive(Default)]
+pub struct Record {
+    read: Mutex<BTreeSet<String>>,
+    called: Mutex<BTreeSet<(&'static str, String)>>,
+}
+
+impl Record {
+    /// The settings that were asked for, whether they were there or not.
+    pub fn read(&self) -> BTreeSet<String> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The AWS actions that it is prepared to call, each with the setting that names the resource.
+    pub fn called(&self) -> BTreeSet<(&'static str, String)> {
+        self.called.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 impl Settings {
@@ -56,7 +78,7 @@ impl Settings {
             environment: std::env::vars_os()
                 .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
                 .collect(),
-            secret: HashMap::new(),
+            ..Self::default()
         }
     }
 
@@ -67,7 +89,23 @@ impl Settings {
                 .iter()
                 .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
                 .collect(),
-            secret: HashMap::new(),
+            ..Self::default()
+        }
+    }
+
+    /// The same, keeping a record of what is asked of it.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn recorded(mut self, record: Arc<Record>) -> Self {
+        self.record = Some(record);
+        self
+    }
+
+    /// Says that the AWS action may be called on what the setting names.
+    pub fn will_call(&self, action: &'static str, name: &str) {
+        if let Some(record) = &self.record {
+            let mut called = record.called.lock().unwrap_or_else(PoisonError::into_inner);
+            called.insert((action, name.to_owned()));
         }
     }
 
@@ -83,11 +121,16 @@ impl Settings {
         Self {
             environment: self.environment.clone(),
             secret,
+            record: self.record.clone(),
         }
     }
 
     /// A setting that may be left out. Empty counts as left out.
     pub fn optional(&self, name: &str) -> Option<&str> {
+        if let Some(record) = &self.record {
+            let mut read = record.read.lock().unwrap_or_else(PoisonError::into_inner);
+            read.insert(name.to_owned());
+        }
         let filled = |value: &&String| !value.trim().is_empty();
         self.environment
             .get(name)

@@ -25,6 +25,7 @@ pub struct SecretReader {
 impl SecretReader {
     /// A reader for a secret's name or ARN.
     pub fn new(id: &str, settings: &Settings) -> Self {
+        settings.will_call("secretsmanager:GetSecretValue", "APP_SECRET_ID");
         Self {
             id: id.to_owned(),
             aws: Aws::from_settings(settings),

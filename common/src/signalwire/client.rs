@@ -2,6 +2,7 @@
 
 use super::{Error, space_url};
 use crate::config::{ConfigError, Settings};
+use crate::metrics::{self, Metric};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use std::sync::OnceLock;
@@ -118,8 +119,25 @@ impl Client {
                 Err(Error::from_answer(status.as_u16(), retry_after, &body))
             }
         };
-        tokio::time::timeout(Duration::from_secs(seconds_max), exchange)
+        let answer = tokio::time::timeout(Duration::from_secs(seconds_max), exchange)
             .await
-            .unwrap_or_else(|_| Err(Error::OutcomeUnknown("timeout".to_owned())))
+            .unwrap_or_else(|_| Err(Error::OutcomeUnknown("timeout".to_owned())));
+        if let Err(error) = &answer {
+            count(error);
+        }
+        answer
+    }
+}
+
+/// What an operator has to hear of, whichever function met it.
+fn count(error: &Error) {
+    match error {
+        Error::Unauthorized { .. } => metrics::count(Metric::CarrierCredentialsRefused),
+        // no API tells the balance; these are its end (FACTS 1)
+        Error::Refused { code, .. } if matches!(code.as_str(), "4001" | "30002" | "insufficient_balance") => {
+            metrics::count(Metric::CarrierBalanceExhausted);
+        }
+        Error::OutcomeUnknown(_) => metrics::count(Metric::CarrierUnavailable),
+        _ => {}
     }
 }

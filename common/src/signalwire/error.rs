@@ -18,7 +18,8 @@ pub enum Error {
         retry_after_seconds: Option<u32>,
     },
     /// The carrier said no. Nothing happened.
-    #[error("SignalWire refused: {code} {message} ({status})")]
+    #[error("SignalWire refused: {code} ({status})")]
+    // its words quote numbers and texts; see `Error::told`
     Refused {
         /// The HTTP status.
         status: u16,
@@ -36,6 +37,18 @@ pub enum Error {
 }
 
 impl Error {
+    /// The same with the carrier's own words: for a row or an answer, never for a log, since they quote what was asked.
+    pub fn told(&self) -> String {
+        match self {
+            Self::Refused {
+                status,
+                code,
+                message,
+            } => format!("SignalWire refused: {code} {message} ({status})"),
+            other => other.to_string(),
+        }
+    }
+
     /// Reads an error answer in any of the documented shapes (FACTS 1), or none.
     pub(super) fn from_answer(status: u16, retry_after: Option<u32>, body: &[u8]) -> Self {
         match status {

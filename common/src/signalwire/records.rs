@@ -167,6 +167,7 @@ struct MediaList {
 
 #[derive(Deserialize)]
 struct MediaItem {
+    sid: Option<String>,
     uri: String,
     content_type: Option<String>,
 }
@@ -323,6 +324,51 @@ impl Client {
             serde_json::json!({ "url": self.space(item.uri.trim_end_matches(".json")), "contentType": item.content_type })
         });
         Ok(Value::Array(items.collect()))
+    }
+
+    /// Makes the carrier forget what a message said.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when the carrier knows none of that SID.
+    pub async fn redact_message(&self, sid: &str) -> Result<(), Error> {
+        let request = self
+            .http()
+            .post(self.compat(&format!("Messages/{}", segment(sid))))
+            .form(&[("Body", "")]);
+        self.send::<serde::de::IgnoredAny>(request, 15).await.map(|_| ())
+    }
+
+    /// Deletes the media of a message.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when the carrier knows no message of that SID.
+    pub async fn delete_media(&self, sid: &str) -> Result<(), Error> {
+        let media = format!("Messages/{}/Media", segment(sid));
+        let list: MediaList = self.send(self.http().get(self.compat(&media)), 10).await?;
+        for item in list.media_list {
+            let Some(item) = item.sid else {
+                continue;
+            };
+            let request = self
+                .http()
+                .delete(self.compat(&format!("{media}/{}", segment(&item))));
+            match self.send_for_bytes(request, 15).await {
+                Ok(_) | Err(Error::NotFound) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes a recording.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when the carrier knows none of that SID.
+    pub async fn delete_recording(&self, sid: &str) -> Result<(), Error> {
+        let request = self
+            .http()
+            .delete(self.compat(&format!("Recordings/{}", segment(sid))));
+        self.send_for_bytes(request, 15).await.map(|_| ())
     }
 
     /// A recording as MP3. Its address came in a callback: our credentials go to the space's own host, to

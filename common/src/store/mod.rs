@@ -18,6 +18,7 @@ mod preview;
 mod provisioning;
 mod reconcile;
 mod reports;
+mod retention;
 
 pub use api::{ApiAnswer, ApiStatement};
 pub use calls::{CallRoute, CallScript, DialOutcome};
@@ -32,6 +33,7 @@ pub use outbox::{Attempt, DueEndpoint, DueForBus, Next};
 pub use preview::{DueOrder, DueRelease, OpenGroup};
 pub use provisioning::{Chosen, Configured, Order, ReleaseJob, WorkspaceChange};
 pub use reconcile::{Adoption, NumberFinding, OpenMessage};
+pub use retention::Redaction;
 
 use crate::config::{ConfigError, Settings};
 use deadpool_postgres::Pool;
@@ -198,12 +200,6 @@ const OTHERS: &[&str] = &[
     outbound::MAY_STILL_SEND,
     outbound::RELEASE_HELD,
     outbound::HOLD_AGAIN,
-    preview::PREVIEW_OPEN_MESSAGES,
-    preview::PREVIEW_MESSAGES,
-    preview::PREVIEW_ORPHAN,
-    preview::PREVIEW_ORDERS,
-    preview::PREVIEW_RELEASES,
-    preview::PREVIEW_HELD,
     outbox::CLAIM_BUS_EVENTS,
     outbox::FINISH_BUS_EVENTS,
     outbox::CLAIM_ENDPOINTS,
@@ -211,6 +207,12 @@ const OTHERS: &[&str] = &[
     outbox::RECORD_ATTEMPT,
     outbox::RELEASE_ENDPOINT,
     outbox::PURGE_EVENTS,
+    preview::PREVIEW_OPEN_MESSAGES,
+    preview::PREVIEW_MESSAGES,
+    preview::PREVIEW_ORPHAN,
+    preview::PREVIEW_ORDERS,
+    preview::PREVIEW_RELEASES,
+    preview::PREVIEW_HELD,
     provisioning::APPLY_WORKSPACE_EVENT,
     provisioning::REQUEST_NUMBER,
     provisioning::RETRY_ORDER,
@@ -226,6 +228,9 @@ const OTHERS: &[&str] = &[
     provisioning::RECORD_CAMPAIGN_ORDER,
     provisioning::RECORD_READINESS,
     provisioning::PARK_EVENT,
+    retention::SET_RETENTION,
+    retention::CLAIM_REDACTIONS,
+    retention::FINISH_REDACTION,
     reconcile::CLAIM_OPEN_MESSAGES,
     reconcile::SETTLE_UNKNOWN,
     reconcile::SETTLE_NEVER_SENT,
@@ -243,5 +248,6 @@ const OTHERS: &[&str] = &[
     reconcile::LIFT_REFUSALS,
     reconcile::BEGIN_RUN,
     reconcile::FINISH_RUN,
+    reconcile::PLATFORM_FIGURES,
     reports::RECORD_REPORT,
 ];

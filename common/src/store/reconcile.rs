@@ -22,6 +22,7 @@ pub(super) const DUE_RELEASES: &str = include_str!("sql/due_releases.sql");
 pub(super) const PENDING_READINESS: &str = include_str!("sql/pending_readiness.sql");
 pub(super) const LIFT_REFUSALS: &str = include_str!("sql/lift_refusals.sql");
 pub(super) const BEGIN_RUN: &str = include_str!("sql/begin_run.sql");
+pub(super) const PLATFORM_FIGURES: &str = include_str!("sql/platform_figures.sql");
 pub(super) const FINISH_RUN: &str = include_str!("sql/finish_run.sql");
 
 /// A message or call that waits for its end.
@@ -89,6 +90,14 @@ impl Adoption {
 }
 
 impl Store {
+    /// How things stand, over all workspaces.
+    ///
+    /// # Errors
+    /// As any statement.
+    pub async fn platform_figures(&self) -> Result<Value, Error> {
+        Ok(self.row(PLATFORM_FIGURES, &[]).await?.get(0))
+    }
+
     /// Takes some messages and calls without an end to look at; another run takes others.
     ///
     /// # Errors

@@ -23,7 +23,7 @@ const SEED: &str = "
 async fn seeded() -> (testkit::postgres::TestDatabase, Client) {
     let database = database().await;
     let sql = database.superuser_client().await;
-    sql.batch_execute(SEED).await.unwrap();
+    sql.batch_execute(SEED).await.expect("the seed fits the schema");
     (database, sql)
 }
 

@@ -6,7 +6,7 @@ use standardwebhooks::Webhook;
 use crate::catalogue::{Event, SECOND, http};
 
 /// The secret of the local stack.
-const SECRET: &str = "whsec_cmluZ3NwYWNlLWxvY2FsLWNsZXJrLXNlY3JldA==";
+const SECRET: &str = "whsec_cmluZ3NwYWNlLWxvY2FsLWNsZXJrLXNlY3JldC0w";
 
 fn webhook(id: &str, body: &str) -> Value {
     let signature = Webhook::new(SECRET)

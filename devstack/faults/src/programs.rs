@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// The functions that the laboratory runs.
-pub const FUNCTIONS: [&str; 10] = [
+pub const FUNCTIONS: [&str; 11] = [
     "sms-webhook",
     "voice-webhook",
     "status-callback",
@@ -18,6 +18,7 @@ pub const FUNCTIONS: [&str; 10] = [
     "reconciler",
     "clerk-webhook",
     "migrator",
+    "workspace-api",
 ];
 
 /// Where each function's binary lies. A build that goes on beside a run does not change what is run.

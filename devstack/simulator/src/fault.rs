@@ -23,6 +23,7 @@ pub enum Operation {
     UpdateMessage,
     DeleteMessage,
     ListMedia,
+    DeleteMedia,
     CreateCall,
     ListCalls,
     GetCall,

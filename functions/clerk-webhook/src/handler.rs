@@ -3,6 +3,7 @@
 use crate::translate::{Malformed, translate};
 use common::config::{ConfigError, Live, Settings, StartError};
 use common::http::{self, Problem, RawRequest};
+use common::metrics::{self, Metric};
 use common::queue::{Queue, QueueError};
 use lambda_http::http::HeaderMap;
 use lambda_http::{Body, Request, Response};
@@ -103,6 +104,9 @@ impl App {
                 if matches!(failure, Failure::Queue(_)) {
                     tracing::error!(error = %failure, "Clerk event could not be queued");
                 } else {
+                    if matches!(failure, Failure::Unsigned) {
+                        metrics::count(Metric::SignatureRefused);
+                    }
                     tracing::warn!(error = %failure, "Clerk webhook refused");
                 }
                 failure.to_response()
@@ -131,6 +135,7 @@ async fn receive(parts: &Parts, request: &RawRequest<'_>) -> Result<bool, Failur
         Some(id) => id.to_owned(),
         None => format!("unsigned-{}", body["data"]["id"].as_str().unwrap_or("")),
     };
+    metrics::correlate(&message_id);
     let Some(event) = translate(&message_id, &body)? else {
         tracing::info!(message.id = %message_id, "Clerk event means nothing here");
         return Ok(false);

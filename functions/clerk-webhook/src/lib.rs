@@ -8,4 +8,4 @@ mod handler;
 mod translate;
 
 pub use handler::App;
-pub use translate::workspace_id;
+pub use translate::{Malformed, translate, workspace_id};

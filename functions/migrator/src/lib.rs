@@ -39,10 +39,20 @@ pub enum Error {
 }
 
 fn describe(error: &tokio_postgres::Error) -> String {
-    // a connection error's text names the host; a server's names the object: neither holds a row's values here
+    // a connection error's text names the host; a server's may quote the row that it could not keep
     error.as_db_error().map_or_else(
         || error.to_string(),
-        |db| format!("{} {}", db.code().code(), db.message()),
+        |db| {
+            let on = [db.table(), db.column(), db.constraint()].into_iter().flatten();
+            // only what concerns statements and names (class 42, P0) is free of rows
+            let is_about_names = ["42", "P0"]
+                .iter()
+                .any(|class| db.code().code().starts_with(class));
+            let words = if is_about_names { db.message() } else { "" };
+            let parts = std::iter::once(db.code().code())
+                .chain([words].into_iter().filter(|words| !words.is_empty()));
+            parts.chain(on).collect::<Vec<_>>().join(" ")
+        },
     )
 }
 
@@ -88,6 +98,16 @@ impl Migrator {
     }
 }
 
+/// The version that a migrated database has.
+pub fn latest() -> Option<i64> {
+    let migrations = embedded::migrations::runner();
+    let versions = migrations
+        .get_migrations()
+        .iter()
+        .map(refinery::Migration::version);
+    versions.max().map(i64::from)
+}
+
 async fn migrate(client: &mut Client) -> Result<Value, Error> {
     let locked = client.query_one("select pg_advisory_lock($1)", &[&LOCK]);
     tokio::time::timeout(Duration::from_secs(LOCK_SECONDS_MAX), locked)
@@ -95,27 +115,26 @@ async fn migrate(client: &mut Client) -> Result<Value, Error> {
         .map_err(|_| Error::Locked)??;
     // the chain of causes says which migration and why
     let report = embedded::migrations::runner()
+        // after a rollback the schema is newer than the code, which is as it should be
+        .set_abort_missing(false)
         .run_async(client)
         .await
         .map_err(|error| {
-            let mut text = error.to_string();
-            let mut cause = std::error::Error::source(&error);
-            while let Some(next) = cause {
-                text = format!("{text}: {next}");
-                cause = next.source();
-            }
-            Error::Migration(text)
+            // not its own text: the server's details quote rows
+            Error::Migration(match error.kind() {
+                refinery::error::Kind::Connection(what, cause) => {
+                    let why = cause.downcast_ref().map_or_else(|| cause.to_string(), describe);
+                    format!("{what}: {why}")
+                }
+                kind => kind.to_string(),
+            })
         })?;
     let applied: Vec<String> = report
         .applied_migrations()
         .iter()
         .map(ToString::to_string)
         .collect();
-    let version = embedded::migrations::runner()
-        .get_migrations()
-        .iter()
-        .map(refinery::Migration::version)
-        .max();
+    let version = latest();
     tracing::info!(applied = applied.len(), version, "Migrations run");
     Ok(json!({ "applied": applied, "version": version }))
 }

@@ -122,7 +122,7 @@ pub fn carrier_refused(error: &signalwire::Error) -> Problem {
         other => (other.code().unwrap_or(""), ""),
     };
     let message = if message.is_empty() {
-        error.to_string()
+        error.told()
     } else {
         message.to_owned()
     };

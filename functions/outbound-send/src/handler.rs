@@ -8,6 +8,7 @@ use common::config::{ConfigError, Live, Settings, SharedNumbers, StartError};
 use common::domain::destination::AllowedCountries;
 use common::domain::{PhoneNumber, Scope};
 use common::http::{Problem, RawRequest};
+use common::metrics::{self, Metric};
 use common::signalwire::{self, Client};
 use common::store::{self, Begin, Finish, NewMessage, Store};
 use common::webhook::urls::AppUrl;
@@ -109,6 +110,7 @@ impl App {
         let mut parts = self.0.get().await;
         let asked = ask(&parts, raw).await?;
         let id = Uuid::now_v7();
+        metrics::correlate(&id);
         let begun = match begin(&parts, &asked, id).await {
             Err(store::Error::Credentials(code)) => match self.0.renewed(&parts).await {
                 Some(renewed) => {
@@ -269,7 +271,7 @@ impl App {
         let code_and_words = carried
             .as_ref()
             .err()
-            .map(|error| (error.code().map(str::to_owned), error.to_string()));
+            .map(|error| (error.code().map(str::to_owned), error.told(), error.to_string()));
         let (sid, status, segments, keep_key, answer) = match &carried {
             Ok(carried) => {
                 let segments = carried.segments.or_else(|| request.segments());
@@ -290,18 +292,22 @@ impl App {
                 (None, "failed", None, keep_key, Answer::problem(&problem))
             }
         };
+        metrics::count(match code_and_words {
+            None => Metric::MessagesSent,
+            Some(_) => Metric::SendsFailed,
+        });
         match &code_and_words {
             None => tracing::info!(
                 message.id = %row.id, message.sid = sid, workspace.id = %request.workspace_id,
                 channel = request.channel.as_str(), "Message accepted by the carrier"
             ),
-            Some((code, words)) => tracing::warn!(
+            Some((code, _, error)) => tracing::warn!(
                 message.id = %row.id, workspace.id = %request.workspace_id, channel = request.channel.as_str(),
-                carrier.code = code.as_deref(), error = words, status, "Message not accepted by the carrier"
+                carrier.code = code.as_deref(), error, status, "Message not accepted by the carrier"
             ),
         }
         let (error_code, error_message) = match (code_and_words, &carried) {
-            (Some((code, words)), _) if status == "failed" => (code, Some(words)),
+            (Some((code, words, _)), _) if status == "failed" => (code, Some(words)),
             (_, Ok(carried)) => (carried.error_code.clone(), None),
             _ => (None, None),
         };

@@ -7,7 +7,7 @@
 mod answer;
 pub mod carry;
 mod handler;
-mod request;
+pub mod request;
 
 pub use handler::App;
 pub use request::Channel;

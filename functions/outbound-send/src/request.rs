@@ -125,7 +125,10 @@ impl SendRequest {
             .map(str::trim)
             .filter(|from| !from.is_empty())
             .map(str::to_owned);
-        if from.as_ref().is_some_and(|from| from.len() > 64) {
+        if from
+            .as_ref()
+            .is_some_and(|from| from.len() > 64 || from.contains(char::is_control))
+        {
             return Err(bad("from", "is a number's id, its E.164 form or its type"));
         }
         let connect = optional(object, "connect")?;

@@ -5,6 +5,7 @@ use crate::release::{self, Released};
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use common::config::{ConfigError, Live, Settings, StartError};
 use common::event::{Event, Kind, Poison};
+use common::metrics::{self, Metric};
 use common::signalwire::Client;
 use common::store::{self, Store, WorkspaceChange};
 use common::webhook::urls::AppUrl;
@@ -138,6 +139,7 @@ impl App {
 }
 
 async fn park(parts: &Arc<Parts>, id: &str, reason: &str, body: &str) -> bool {
+    metrics::count(Metric::EventsParked);
     tracing::error!(record.id = id, reason, "Provisioning event parked");
     match parts.store.park_event(id, reason, body).await {
         Ok(()) => true,
@@ -151,6 +153,7 @@ async fn park(parts: &Arc<Parts>, id: &str, reason: &str, body: &str) -> bool {
 /// One record. `last_credentials`: there are no newer ones to try.
 async fn work(parts: &Parts, body: &str, last_credentials: bool) -> Result<(), Failure> {
     let event = Event::read(body)?;
+    metrics::correlate(&event.id);
     let tier = event.tier()?.map(common::domain::Tier::as_str);
     let tenant = event.workspace.id;
     tracing::info!(event.id = %event.id, kind = ?event.kind, workspace.id = %tenant, "Provisioning event");

@@ -15,7 +15,8 @@ async fn main() -> ExitCode {
         }
     };
     let served = lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
-        Ok::<_, Error>(app.handle(event.payload).await)
+        let work = app.handle(event.payload);
+        Ok::<_, Error>(common::metrics::invocation(&event.context.request_id, work).await)
     }));
     match served.await {
         Ok(()) => ExitCode::SUCCESS,

@@ -12,6 +12,7 @@
 use crate::handler::Parts;
 use crate::naming::{belongs_to, friendly_name};
 use crate::search;
+use common::metrics::{self, Metric};
 use common::signalwire::{Error as Carrier, OwnedNumber, Purchase};
 use common::store::{self, Chosen, Configured, Order};
 use std::time::Duration;
@@ -73,6 +74,7 @@ pub async fn run(parts: &Parts, id: Uuid, last_credentials: bool) -> Result<Prog
     };
     match pursue(parts, &order).await {
         Ok(number) => {
+            metrics::count(Metric::NumbersProvisioned);
             tracing::info!(
                 workspace.id = %order.workspace_id, order.id = %order.id, phone_number = %common::domain::phone_number::mask(&number),
                 "Phone number provisioned for workspace"
@@ -99,8 +101,10 @@ pub async fn run(parts: &Parts, id: Uuid, last_credentials: bool) -> Result<Prog
                 .store
                 .save_order(&order, "retrying", Some(&reason), Some(wait), forget_number)
                 .await?;
+            metrics::count(Metric::ProvisioningFailures);
             tracing::warn!(
-                workspace.id = %order.workspace_id, order.id = %order.id, reason, again_in_seconds = wait,
+                workspace.id = %order.workspace_id, order.id = %order.id, reason = common::telemetry::masked(&reason),
+                again_in_seconds = wait,
                 "Failed to provision phone number"
             );
             Ok(Progress::Retrying)
@@ -132,7 +136,8 @@ async fn give_up(parts: &Parts, order: &Order, reason: &str) -> Result<Progress,
         .store
         .save_order(order, "needs_attention", Some(reason), None, false)
         .await?;
-    tracing::error!(workspace.id = %order.workspace_id, order.id = %order.id, reason, "Failed to provision phone number");
+    metrics::count(Metric::ProvisioningFailures);
+    tracing::error!(workspace.id = %order.workspace_id, order.id = %order.id, reason = common::telemetry::masked(reason), "Failed to provision phone number");
     Ok(Progress::NeedsAttention)
 }
 
@@ -205,10 +210,7 @@ async fn take_spare(parts: &Parts, order: &Order, prefix: &str) -> Result<Option
         Err(error @ (Carrier::NotFound | Carrier::Refused { .. })) => {
             tracing::warn!(order.id = %order.id, %error, "Spare number cannot be taken");
             let is_gone = error == Carrier::NotFound;
-            parts
-                .store
-                .refuse_spare(&number, &error.to_string(), is_gone)
-                .await?;
+            parts.store.refuse_spare(&number, &error.told(), is_gone).await?;
             Ok(None)
         }
         Ok(_) => Err(Stop::Later {
@@ -390,7 +392,10 @@ async fn finish(parts: &Parts, order: &Order, row: Uuid, number: &str) -> Result
                     .await?;
             }
             Err(error) => {
-                let reason = format!("the number could not be put into the messaging campaign yet: {error}");
+                let reason = format!(
+                    "the number could not be put into the messaging campaign yet: {}",
+                    error.told()
+                );
                 tracing::warn!(order.id = %order.id, %error, "Campaign assignment not accepted");
                 parts
                     .store
@@ -410,12 +415,12 @@ fn later(error: &Carrier, what: &str) -> Stop {
     match error {
         Carrier::Unauthorized { .. } => Stop::Credentials,
         Carrier::RateLimited { retry_after_seconds } => Stop::Later {
-            reason: format!("{what}: {error}"),
+            reason: format!("{what}: {}", error.told()),
             seconds: retry_after_seconds.map(|seconds| seconds.clamp(1, 3600)),
             forget_number: false,
         },
         _ => Stop::Later {
-            reason: format!("{what}: {error}"),
+            reason: format!("{what}: {}", error.told()),
             seconds: None,
             forget_number: false,
         },

@@ -45,7 +45,7 @@ pub async fn run(parts: &Parts, number: Uuid) -> Result<Released, store::Error> 
             };
             parts
                 .store
-                .save_release(job.phone_number_id, Some(&error.to_string()), wait)
+                .save_release(job.phone_number_id, Some(&error.told()), wait)
                 .await?;
             tracing::warn!(phone_number.id = %job.phone_number_id, %error, again_in_seconds = wait, "Phone number not released yet");
             Ok(Released::NotYet)

@@ -3,10 +3,11 @@
 use crate::outbox::{self, Sender};
 use crate::plan::Plan;
 use crate::run::{RUN_MAX, Run};
-use crate::{calls, campaign, held, messages, numbers};
+use crate::{calls, campaign, held, messages, numbers, retention};
 use common::bus::EventBus;
 use common::config::{ConfigError, Live, Settings, SharedNumbers, StartError};
 use common::domain::target::Reach;
+use common::metrics::{self, Metric};
 use common::store::{self, Store};
 use provision_trigger::order::{self, Progress};
 use provision_trigger::release::{self, Released};
@@ -75,11 +76,12 @@ const WORK: [(Part, u32); 7] = [
 ];
 
 /// What only a full run does.
-const NIGHTLY: [(Part, u32); 3] = [
+const NIGHTLY: [(Part, u32); 4] = [
     (Part::Numbers, 95),
     // what the comparison found may have given orders their number
     (Part::Orders, 95),
-    (Part::Purge, 95),
+    (Part::Retention, 97),
+    (Part::Purge, 98),
 ];
 
 /// What every run ends with: what it did may be told.
@@ -97,6 +99,7 @@ enum Part {
     Numbers,
     Purge,
     Events,
+    Retention,
 }
 
 /// What a run covers.
@@ -188,6 +191,7 @@ impl App {
     pub async fn handle(&self, payload: &Value) -> Result<Value, store::Error> {
         let schedule = Schedule::of(payload);
         let id = Uuid::now_v7();
+        metrics::correlate(&id);
         let mut parts = self.live.get().await;
         let mut run = Run::begin(self.most);
         // a look at an empty outbox, once a minute, leaves no row
@@ -210,6 +214,7 @@ impl App {
             }
             run.resume_at(self.begin(&mut parts, id, schedule).await?);
         }
+        figures(&parts, &mut run).await;
         let report = run.report();
         match parts.store().finish_run(id, &report).await {
             Err(store::Error::Credentials(code)) => match self.live.renewed(&parts).await {
@@ -257,6 +262,7 @@ impl App {
                 Part::Numbers => numbers::compare(parts, run).await,
                 Part::Purge => purge(parts, run).await,
                 Part::Events => outbox::deliver(parts, run).await,
+                Part::Retention => retention::redact(parts, run).await,
             }
             if !run.take_refused() {
                 return;
@@ -343,6 +349,29 @@ impl Part {
             Self::Numbers => "numbers",
             Self::Purge => "purge",
             Self::Events => "events",
+            Self::Retention => "retention",
+        }
+    }
+}
+
+/// How things stand now, for the dashboard and the alarms.
+async fn figures(parts: &Parts, run: &mut Run) {
+    let figures = match parts.store().platform_figures().await {
+        Ok(figures) => figures,
+        Err(error) => return run.problem("figures", &error),
+    };
+    for (metric, figure) in [
+        (Metric::OrdersNeedingAttention, "orders_needing_attention"),
+        (Metric::NumbersActive, "numbers_active"),
+        (Metric::NumbersMonthlyCost, "numbers_monthly_cost"),
+        (Metric::WorkspacesActive, "workspaces_active"),
+        (Metric::WorkspacesPaying, "workspaces_paying"),
+        (Metric::WorkspacesProvisioned, "workspaces_provisioned"),
+        (Metric::SentAfterStop, "sent_after_stop"),
+        (Metric::ReportsParked, "reports_parked"),
+    ] {
+        if let Some(value) = figures[figure].as_f64() {
+            metrics::record(metric, value);
         }
     }
 }

@@ -118,11 +118,11 @@ async fn send(parts: &Parts, held: &Held) -> Result<bool, Stop> {
             Ok(false)
         }
         Err(error) => {
-            let words = error.to_string();
+            let words = error.told();
             finish.error_code = error.code();
             finish.error_message = Some(&words);
             parts.store().finish_outbound(&finish).await?;
-            tracing::warn!(message.id = %id, workspace.id = %workspace_id, carrier.code = finish.error_code, error = words, "Held message not accepted by the carrier");
+            tracing::warn!(message.id = %id, workspace.id = %workspace_id, carrier.code = finish.error_code, %error, "Held message not accepted by the carrier");
             Ok(false)
         }
     }

@@ -15,7 +15,7 @@ async fn main() -> ExitCode {
         }
     };
     let served = lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
-        app.handle(&event.payload)
+        common::metrics::invocation(&event.context.request_id, app.handle(&event.payload))
             .await
             .map_err(|error| Error::from(error.to_string()))
     }));

@@ -2,6 +2,7 @@
 
 use crate::handler::Parts;
 use crate::run::Run;
+use common::metrics::{self, Metric};
 use common::signalwire::{Error as Carrier, NumberRecord};
 use common::store::{self, Adoption, NumberFinding};
 use serde_json::{Value, json};
@@ -112,6 +113,10 @@ pub async fn compare(parts: &Parts, run: &mut Run) {
             run.store_problem("numbers", &error);
         }
     }
+    metrics::record(
+        Metric::NumbersDiffering,
+        f64::from(u32::try_from(found.ghosts.len() + found.orphans.len()).unwrap_or(u32::MAX)),
+    );
     for (order, finding) in &found.orphans {
         if !run.has_time() {
             return;
@@ -173,7 +178,7 @@ async fn orphan(
         Err(error @ Carrier::Refused { .. }) => {
             parts
                 .store()
-                .keep_spare(&finding.phone_number, &error.to_string())
+                .keep_spare(&finding.phone_number, &error.told())
                 .await?;
             run.count("spares_kept", 1);
         }

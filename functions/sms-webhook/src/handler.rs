@@ -40,7 +40,8 @@ async fn record(receiver: &Receiver, arrival: Arrival<'_>) -> Result<Document, F
         return Err(Failure::NotFound);
     };
     let form = arrival.payload.into_form()?;
-    let recorded = ingest::message(&receiver.store, &receiver.shared, &form, whatsapp, arrival.at).await?;
+    let recorded =
+        ingest::message(&receiver.store, &receiver.shared, &form, whatsapp, arrival.moment).await?;
     Ok(reply::to_keyword(
         recorded.reply.as_deref(),
         recorded.workspace_name.as_deref(),

@@ -3,6 +3,7 @@
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use common::config::{ConfigError, Live, Settings, SharedNumbers, StartError};
 use common::ingest::{self, Hook};
+use common::metrics::{self, Metric};
 use common::receiver::Failure;
 use common::spool::Spooled;
 use common::store::{Error, Store};
@@ -81,6 +82,7 @@ impl App {
                 false
             }
             Err(Stop::Poison(reason)) => {
+                metrics::count(Metric::EventsParked);
                 tracing::error!(record.id = id, reason, "Spooled webhook parked");
                 let parked = parts.store.park_event(id, &reason, body).await;
                 parked.inspect_err(|error| tracing::error!(record.id = id, %error, "Spooled webhook could not be parked")).is_ok()
@@ -91,6 +93,7 @@ impl App {
 
 async fn replay(parts: &Parts, body: &str) -> Result<(), Stop> {
     let spooled = Spooled::read(body).map_err(Stop::Poison)?;
+    metrics::correlate(&spooled.id);
     let hook =
         Hook::at(&spooled.path).ok_or_else(|| Stop::Poison("there is no webhook at its path".to_owned()))?;
     let payload = spooled
@@ -103,10 +106,13 @@ async fn replay(parts: &Parts, body: &str) -> Result<(), Stop> {
         payload,
         &spooled.path,
         &spooled.query,
-        spooled.received_at,
+        spooled.moment(),
     );
     match stored.await {
-        Ok(()) => Ok(()),
+        Ok(()) => {
+            metrics::count(Metric::SpoolReplayed);
+            Ok(())
+        }
         Err(Failure::NotStored(error)) if error.is_transient() => Err(Stop::Again(error)),
         Err(failure) => Err(Stop::Poison(failure.to_string())),
     }

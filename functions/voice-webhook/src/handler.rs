@@ -45,7 +45,7 @@ async fn answer(receiver: &Receiver, arrival: Arrival<'_>) -> Result<Document, F
     match arrival.hook {
         Some(Hook::Call) => {
             let (call, mut route) =
-                ingest::call(&receiver.store, &receiver.shared, &form, arrival.at).await?;
+                ingest::call(&receiver.store, &receiver.shared, &form, arrival.moment).await?;
             let asked = route.forward_to.len();
             // a forwarded call is a call that is paid for
             route.forward_to.retain(|target| {
@@ -75,10 +75,13 @@ async fn answer(receiver: &Receiver, arrival: Arrival<'_>) -> Result<Document, F
             ingest::recording_done(&receiver.store, &form).await?;
             Ok(Document(vec![Verb::Hangup]))
         }
-        Some(Hook::CallScript(message)) => match receiver.store.find_call_script(message).await? {
-            Some(found) => Ok(script::outbound(&found)),
-            None => Err(Failure::NotFound),
-        },
+        Some(Hook::CallScript(message)) => {
+            common::metrics::correlate_only(&message);
+            match receiver.store.find_call_script(message).await? {
+                Some(found) => Ok(script::outbound(&found)),
+                None => Err(Failure::NotFound),
+            }
+        }
         _ => Err(Failure::NotFound),
     }
 }

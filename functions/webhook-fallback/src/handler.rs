@@ -2,7 +2,8 @@
 
 use common::config::{ConfigError, Live, Settings, StartError};
 use common::http::{self, RawRequest};
-use common::ingest::BASE;
+use common::ingest::{BASE, Moment};
+use common::metrics::{self, Metric};
 use common::queue::QueueError;
 use common::spool::{Spool, Spooled};
 use common::webhook::cxml::{Document, Verb};
@@ -10,7 +11,6 @@ use common::webhook::sms::InboundMessage;
 use common::webhook::voice::{DialResult, InboundCall};
 use common::webhook::voicemail::voicemail;
 use common::webhook::{Form, Gate, Rejection};
-use jiff::Timestamp;
 use lambda_http::{Body, Request, Response};
 
 struct Parts {
@@ -76,8 +76,12 @@ impl App {
             Ok(document) => http::cxml(200, &document),
             Err(failure) => {
                 if matches!(failure, Failure::NotSpooled(_)) {
+                    metrics::count(Metric::WebhooksNotStored);
                     tracing::error!(error = %failure, "Fallback webhook could not be spooled");
                 } else {
+                    if matches!(&failure, Failure::Rejected(rejection) if rejection.status() == 403) {
+                        metrics::count(Metric::SignatureRefused);
+                    }
                     tracing::warn!(error = %failure, "Fallback webhook refused");
                 }
                 failure.to_response()
@@ -96,10 +100,13 @@ async fn keep(parts: &Parts, raw: &RawRequest<'_>) -> Result<Document, Failure> 
         Some("/fallback/voice") => voice(parts, &form)?,
         _ => return Err(Failure::NotFound),
     };
+    let moment = Moment::now();
+    metrics::correlate(&moment.id);
     parts
         .spool
-        .keep(&Spooled::of(raw, &format!("{BASE}{path}"), Timestamp::now()))
+        .keep(&Spooled::of(raw, &format!("{BASE}{path}"), moment))
         .await?;
+    metrics::count(Metric::Spooled);
     tracing::warn!(path, "Fallback webhook spooled");
     Ok(document)
 }

@@ -76,6 +76,11 @@ pub struct Route {
 }
 
 impl Route {
+    /// Whether it is about the whole platform, and not one workspace.
+    pub fn is_of_platform(&self) -> bool {
+        !self.path.contains("{workspaceId}")
+    }
+
     /// Whether an answer holds just what the route promises; a file always does.
     ///
     /// # Errors
@@ -100,11 +105,6 @@ impl Route {
                     .try_for_each(|(index, item)| of(schema, item, &format!("items[{index}]")))
             }
         }
-    }
-
-    /// Whether it is about the whole platform, and not one workspace.
-    pub fn is_of_platform(&self) -> bool {
-        !self.path.contains("{workspaceId}")
     }
 }
 

@@ -5,8 +5,11 @@
 mod api_key;
 mod arguments;
 mod consent;
+pub mod doctor;
+mod given;
 mod limits;
 mod reconcile;
+mod smoke;
 
 use common::config::Settings;
 use common::store::Store;
@@ -32,6 +35,8 @@ pub async fn run(settings: &Settings, arguments: &[&str]) -> Result<String, Stri
         "blocked" => limits::blocked(&store()?, rest).await,
         "reconcile" => reconcile::run(settings, rest).await,
         "refusals" => limits::refusals(&store()?, rest).await,
+        "doctor" => doctor::run(settings, rest).await,
+        "smoke" => smoke::run(settings, rest).await,
         other => Err(format!("there is no command `{other}`")),
     }
 }

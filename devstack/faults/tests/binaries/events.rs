@@ -8,8 +8,11 @@ use std::fs;
 
 /// The names of a function's events, sorted.
 fn events_of(function: &str) -> BTreeSet<String> {
-    let entries = fs::read_dir(directory().join(function)).unwrap();
-    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let entries = fs::read_dir(directory().join(function));
+    let names = entries
+        .into_iter()
+        .flatten()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
     names.map(|name| format!("{function}/{name}")).collect()
 }
 

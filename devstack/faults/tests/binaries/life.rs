@@ -3,7 +3,7 @@
 use crate::world::{World, event};
 use faults::programs::FUNCTIONS;
 use serde_json::{Value, json};
-use testkit::runtime_api::{Function, InvokeError};
+use testkit::runtime_api::{Function, InvokeError, http_event};
 use tokio_postgres::Client;
 
 /// An event that the function knows, and how its answer begins.
@@ -18,6 +18,11 @@ fn known(function: &str) -> (Value, &'static str, Value) {
         ),
         "webhook-fallback" => (event("webhook-fallback/sms.json"), "statusCode", json!(200)),
         "outbound-send" => (event("outbound-send/sms.json"), "statusCode", json!(201)),
+        "workspace-api" => (
+            http_event("GET", "/api/workspaces/x/usage", "", &[], b""),
+            "statusCode",
+            json!(401),
+        ),
         "clerk-webhook" => (event("clerk-webhook/unknown-type.json"), "statusCode", json!(200)),
         "spool-replay" => (event("spool-replay/message.json"), "batchItemFailures", json!([])),
         "provision-trigger" => (

@@ -19,7 +19,7 @@ const GOOD: [(&str, &str); 10] = [
     ("SIGNALWIRE_PHONE_NUMBER", "+14056940235"),
     (
         "CLERK_WEBHOOK_SECRET",
-        "whsec_cmluZ3NwYWNlLWxvY2FsLWNsZXJrLXNlY3JldA==",
+        "whsec_cmluZ3NwYWNlLWxvY2FsLWNsZXJrLXNlY3JldC0w",
     ),
     (
         "PROVISIONING_QUEUE_URL",
@@ -52,6 +52,7 @@ fn required(function: &str) -> Vec<&'static str> {
         "provision-trigger" => &[STORE, CARRIER],
         "reconciler" => &[STORE, CARRIER, SHARED],
         "outbound-send" => &[STORE, CARRIER, SHARED, &["AUTH_ISSUER"]],
+        "workspace-api" => &[STORE, CARRIER, SHARED, &["AUTH_ISSUER", "PROVISIONING_QUEUE_URL"]],
         "clerk-webhook" => &[&["CLERK_WEBHOOK_SECRET", "PROVISIONING_QUEUE_URL"]],
         "migrator" => &[STORE],
         other => panic!("which settings does {other} need?"),
@@ -75,6 +76,12 @@ fn optional(function: &str) -> Vec<&'static str> {
         "provision-trigger" => &[TRUST, ORDERS],
         "reconciler" => &[TRUST, ORDERS, WHATSAPP],
         "outbound-send" => &[TRUST, WHATSAPP, COUNTRIES, &["AUTH_JWKS_URL"]],
+        "workspace-api" => &[
+            TRUST,
+            WHATSAPP,
+            COUNTRIES,
+            &["AUTH_JWKS_URL", "DEFAULT_AREA_CODE"],
+        ],
         "migrator" => &[TRUST, &["MIGRATION_DATABASE_URL"]],
         other => panic!("which settings may {other} have?"),
     };

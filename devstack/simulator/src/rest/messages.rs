@@ -232,4 +232,26 @@ impl Carrier {
         };
         paging::compat(path, params, "media_list", rows)
     }
+
+    /// Refused while the message is on its way (compat-openapi, delete_message_media).
+    pub(super) fn delete_media(&self, message: &str, sid: &str) -> Answer {
+        let mut state = self.state();
+        let Some(message) = state.message(message).filter(|message| !message.json_api) else {
+            return Answer::compat_not_found();
+        };
+        if matches!(message.rest_status(), "queued" | "initiated") {
+            return Answer::compat(
+                422,
+                20009,
+                "Media cannot be deleted while its message is in progress",
+            );
+        }
+        let before = message.media.len();
+        message.media.retain(|media| media.sid != sid);
+        if message.media.len() == before {
+            Answer::compat_not_found()
+        } else {
+            Answer::no_content()
+        }
+    }
 }

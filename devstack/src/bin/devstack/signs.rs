@@ -29,7 +29,7 @@ Everything is up. Webhook signatures are off from here on. Ctrl-C ends it.
   functions   {database}   (as they connect)
   settings    {file}   (for cargo lambda watch --env-file, cargo xtask lambda-events, cargo xtask reconcile)
 
-The reconciler runs every 5 minutes. {name}, Pro, workspace {id}, number {phone_number}. A token of its admin, good for 30 days:
+{name}, Pro, workspace {id}, number {phone_number}. A token of its admin, good for 30 days:
 
 TOKEN={token}
 
@@ -61,7 +61,10 @@ curl -X POST {gateway}/api/webhooks/clerk \
   -H "Content-Type: application/json" \
   -d '{{"type":"organization.created","data":{{"id":"org_curl","name":"Curl & Co","slug":"curl-co","public_metadata":{{"plan":"pro","areaCode":"212"}}}}}}'
 
-# what has become of it
+# the reconciler compares the carrier with Postgres; it also runs every 5 minutes by itself
+curl -X POST {queue}/_schedule/nightly
+
+# what has become of it (psql is in Debian's postgresql-client)
 psql '{inspection}' \
   -c "select created_at::time(0), direction, sender_phone, recipient_phone, status, left(body, 40) as body from conversation_messages order by created_at desc limit 10"
 

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use md5::{Digest, Md5};
 use serde_json::{Value, json};
 
-use super::{Inner, Line};
+use super::{Inner, Line, PATIENCE};
 
 /// SQS takes no longer message.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -40,10 +40,13 @@ pub(super) async fn speak(State(inner): State<Arc<Inner>>, request: Request) -> 
         .headers
         .get("x-amz-target")
         .and_then(|target| target.to_str().ok());
-    if target != Some("AmazonSQS.SendMessage") {
+    if !matches!(
+        target,
+        Some("AmazonSQS.SendMessage" | "AmazonSQS.GetQueueAttributes")
+    ) {
         return refuse(
             "com.amazonaws.sqs#UnsupportedOperation",
-            "only SendMessage is known here",
+            "only SendMessage and GetQueueAttributes are known here",
         );
     }
     let asked: Value = match body::to_bytes(body, 2 * BODY_BYTES_MAX).await {
@@ -58,6 +61,14 @@ pub(super) async fn speak(State(inner): State<Arc<Inner>>, request: Request) -> 
             "The specified queue does not exist.",
         );
     };
+    if target == Some("AmazonSQS.GetQueueAttributes") {
+        let attributes = json!({
+            "ApproximateNumberOfMessages": line.pending().to_string(),
+            "VisibilityTimeout": (6 * PATIENCE.as_secs()).to_string(),
+            "RedrivePolicy": json!({ "maxReceiveCount": line.work.receives_max() }).to_string(),
+        });
+        return amz(StatusCode::OK, &json!({ "Attributes": attributes }));
+    }
     if text.is_empty() {
         return refuse(
             "com.amazonaws.sqs#MissingParameter",

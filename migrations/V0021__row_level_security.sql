@@ -49,13 +49,14 @@ insert into function_access (name, works_as, callers, why) values
     ('begin_outbound',         'tenant', '{api}', null),
     ('finish_outbound',        'tenant', '{api}', null),
     ('may_still_send',         'tenant', '{api, worker}', null),
-    ('api_platform_usage',     'system', '{api}', 'operators'' keys and the console see them all'),
-    ('api_platform_workspaces', 'system', '{api}', 'operators'' keys and the console see them all'),
+    ('api_platform_usage',     'system', '{api}', 'operators'' keys see them all'),
+    ('api_platform_workspaces', 'system', '{api}', 'operators'' keys see them all'),
     -- operators' commands
     ('list_refusals',          'system', '{owner}', 'an operator looks at all of them'),
     ('create_api_key',         'system', '{owner}', 'an operator''s key belongs to no workspace'),
     ('list_api_keys',          'system', '{owner}', 'an operator lists the whole platform''s'),
     ('revoke_api_key',         'system', '{owner}', 'an operator revokes a leaked key wherever it belongs'),
+    ('set_retention',          'tenant', '{owner}', null),
     ('preview_open_messages',  'system', '{worker}', 'an operator asks about a sweep'),
     ('preview_messages',       'system', '{worker}', 'an operator asks about a sweep'),
     ('preview_orphan',         'system', '{worker}', 'an operator asks about numbers that are nobody''s'),
@@ -104,6 +105,9 @@ insert into function_access (name, works_as, callers, why) values
     ('due_deliveries',         'tenant', '{worker}', null),
     ('record_attempt',         'tenant', '{worker}', null),
     ('release_endpoint',       'tenant', '{worker}', null),
+    ('platform_figures',       'system', '{worker}', 'what operators watch is about all of them'),
+    ('claim_redactions',       'system', '{worker}', 'the nightly run serves all of them'),
+    ('finish_redaction',       'tenant', '{worker}', null),
     ('purge_events',           'system', '{worker}', 'the rule is the same for everybody'),
     ('take_spare',             'system', '{worker}', 'a spare number belongs to none'),
     ('refuse_spare',           'system', '{worker}', 'a spare number belongs to none'),
@@ -135,7 +139,7 @@ insert into function_access (name, works_as, callers)
 select distinct p.proname, 'tenant', array['api'] from pg_proc p
 where p.pronamespace = current_schema()::regnamespace and p.proname like 'api\_%'
   and p.proargnames[1:4] = array['p_workspace', 'p_owner', 'p_key', 'p_scope']
-on conflict do nothing;
+on conflict (name) do nothing; -- those of the platform stand above
 
 -- Makes a role. Roles belong to the whole server, so the migration of another of its databases may make the same one meanwhile.
 create procedure make_role(p_role name) language plpgsql as $$
@@ -325,9 +329,13 @@ grant select, insert, update, delete on spare_numbers, blocked_prefixes, event_b
 grant select, update (price, segments) on unrouted_messages to ringspace_system;
 grant insert on opt_out_changes, api_keys, events, event_deliveries to ringspace_system;
 grant update (last_used_at, revoked_at) on api_keys to ringspace_system;
-grant update (checked_at, status, error_message, send_after, released_at, updated_at) on conversation_messages to ringspace_system;
+grant update (checked_at, redaction_tried_at, status, error_message, send_after, released_at, updated_at) on conversation_messages to ringspace_system;
 grant update (phone_number, phone_number_sid, state, reason, next_attempt_at, updated_at) on provisioning_orders to ringspace_system;
 grant update (messaging_readiness, reason, updated_at) on phone_number_readiness to ringspace_system;
 grant update (day_spend) on sending_counters to ringspace_system;
 grant update (bus_due_at, bus_attempts, bus_sent_at, bus_error), delete on events to ringspace_system;
 grant update (lease, leased_until, claimed_at) on webhook_endpoints to ringspace_system;
+-- Figures are made of these views, and the reconciler fills in what an unrouted message cost.
+grant select on usage_items, idle_phone_numbers to ringspace_tenant, ringspace_system;
+grant select on provisioning_success, phone_number_costs to ringspace_system;
+grant select (price, segments), update (price, segments) on unrouted_messages to ringspace_tenant;

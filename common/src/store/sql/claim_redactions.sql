@@ -1,0 +1,2 @@
+-- store::retention::claim_redactions
+select * from claim_redactions($1)

@@ -1,0 +1,2 @@
+-- store::reconcile::platform_figures
+select platform_figures()

@@ -1,0 +1,144 @@
+//! The releases before go on working on the newest schema: each serves while the next one comes in, and again after a rollback.
+//!
+//! A release is recorded (`cargo xtask record-release`) as its statements with the types that go in and come out. Here every recorded
+//! statement is prepared against the newest schema and has to have the same types. What functions do inside is the business of the
+//! other tests: they are the schema's, and the schema is the newest.
+
+use crate::support::{database, migrator};
+use common::store::STATEMENTS;
+use serde_json::{Value, json};
+use std::fs;
+use std::path::{Path, PathBuf};
+use tokio_postgres::Client;
+
+/// Set by `cargo xtask record-release` to the release's number.
+const RECORD: &str = "RINGSPACE_RECORD_RELEASE";
+
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/database/releases")
+}
+
+async fn described(sql: &Client, statement: &str) -> Result<Value, String> {
+    let prepared = sql.prepare(statement).await.map_err(|error| {
+        error
+            .as_db_error()
+            .map_or_else(|| error.to_string(), |db| db.message().to_owned())
+    })?;
+    let parameters: Vec<&str> = prepared
+        .params()
+        .iter()
+        .map(tokio_postgres::types::Type::name)
+        .collect();
+    let columns: Vec<Value> = prepared
+        .columns()
+        .iter()
+        .map(|column| json!([column.name(), column.type_().name()]))
+        .collect();
+    Ok(json!({ "statement": statement, "parameters": parameters, "columns": columns }))
+}
+
+async fn record(sql: &Client) -> Vec<Value> {
+    let mut release = Vec::new();
+    for statement in STATEMENTS {
+        release.push(described(sql, statement).await.expect("it can be prepared"));
+    }
+    release
+}
+
+/// What a release could not do on this schema.
+async fn broken(sql: &Client, release: &[Value]) -> Vec<String> {
+    let mut broken = Vec::new();
+    for recorded in release {
+        let statement = recorded["statement"].as_str().unwrap_or_default();
+        let name = statement.lines().next().unwrap_or_default();
+        match described(sql, statement).await {
+            Ok(now) if now == *recorded => {}
+            Ok(now) => broken.push(format!("{name}: was {recorded}, is {now}")),
+            Err(why) => broken.push(format!("{name}: {why}")),
+        }
+    }
+    broken
+}
+
+#[tokio::test]
+async fn every_release_works_on_the_newest_schema() {
+    let database = database().await;
+    let sql = database.client().await;
+    if let Ok(version) = std::env::var(RECORD) {
+        let text = serde_json::to_string_pretty(&record(&sql).await).expect("it is JSON");
+        fs::create_dir_all(directory()).expect("there is a place for it");
+        fs::write(directory().join(format!("{version}.json")), text + "\n").expect("it can be written");
+    }
+    let Ok(recorded) = fs::read_dir(directory()) else {
+        return; // nothing has been released yet
+    };
+    for entry in recorded {
+        let path = entry.expect("it can be read").path();
+        let text = fs::read_to_string(&path).expect("it is a text");
+        let release: Vec<Value> = serde_json::from_str(&text).expect("it is a record");
+        let broken = broken(&sql, &release).await;
+        assert!(
+            broken.is_empty(),
+            "{} would break:\n{}",
+            path.display(),
+            broken.join("\n")
+        );
+    }
+}
+
+/// A rollback deploys the release before, migrator and all, on a schema that has gone on.
+#[tokio::test]
+async fn the_migrator_of_an_older_release_lets_the_schema_be() {
+    let database = database().await;
+    let sql = database.client().await;
+    sql.batch_execute(
+        "insert into refinery_schema_history (version, name, applied_on, checksum) values (9999, 'later', '2030-01-01T00:00:00Z', '1')",
+    )
+    .await
+    .expect("the history is a table");
+    let ran = migrator(database.url())
+        .run()
+        .await
+        .expect("it has nothing to do");
+    assert_eq!(ran["applied"], json!([]));
+}
+
+/// The check itself: it lets pass what adds, and holds what takes away or changes.
+#[tokio::test]
+async fn expanding_keeps_a_release_and_contracting_breaks_it() {
+    let database = database().await;
+    let sql = database.client().await;
+    let release = record(&sql).await;
+    assert_eq!(release.len(), STATEMENTS.len());
+    let change = async |migration: &str| {
+        sql.batch_execute(migration).await.expect("it is SQL");
+        broken(&sql, &release).await
+    };
+    let expand = "alter table reconciler_runs add column host text;
+                  create function platform_figures(p_day date) returns jsonb language sql as 'select null::jsonb';
+                  create table new_things (id uuid primary key);";
+    assert_eq!(change(expand).await, Vec::<String>::new());
+
+    for (contract, undo, names) in [
+        (
+            "alter table reconciler_runs rename column schedule to plan",
+            "alter table reconciler_runs rename column plan to schedule",
+            "begin_run",
+        ),
+        (
+            "alter function platform_figures() rename to figures",
+            "alter function figures() rename to platform_figures",
+            "platform_figures",
+        ),
+    ] {
+        let broken = change(contract).await;
+        assert!(broken.len() == 1 && broken[0].contains(names), "{broken:?}");
+        assert_eq!(change(undo).await, Vec::<String>::new());
+    }
+    let retyped = "drop function platform_figures(); create function platform_figures() returns text language sql as 'select null::text'";
+    let broken = change(retyped).await;
+    assert!(
+        broken.len() == 1 && broken[0].contains("\"jsonb\"") && broken[0].contains("\"text\""),
+        "{broken:?}"
+    );
+}

@@ -1,0 +1,4 @@
+//! See `attacks::target`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| attacks::target::cxml(data));

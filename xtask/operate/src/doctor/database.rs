@@ -1,0 +1,204 @@
+//! Postgres: reachable, new enough, migrated, with roles that row-level security binds, and pooled only where that works.
+
+use super::Findings;
+use common::config::Settings;
+use common::store::DatabaseUrl;
+use std::time::Duration;
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Error};
+
+/// `gen_random_uuid()` without an extension came with 13; 14 is the oldest that is still cared for.
+const VERSION_MIN: i32 = 140_000;
+
+pub(super) async fn examine(settings: &Settings) -> Findings {
+    let mut findings = Findings::of("database");
+    let Ok(url) = DatabaseUrl::from_settings(settings, "DATABASE_URL") else {
+        findings.unseen("nothing to connect to", "set DATABASE_URL first");
+        return findings;
+    };
+    encryption(&url, &mut findings);
+    let Some(client) = reach(&url, "DATABASE_URL", &mut findings).await else {
+        return findings;
+    };
+    if let Err(error) = look(&client, &mut findings).await {
+        findings.fault(
+            format!("a question was not answered: {error}"),
+            "run the migrations, then look again",
+        );
+    }
+    let is_pooled = match connect(&url).await {
+        Ok(second) => share_a_server(&client, &second).await,
+        Err(_) => false,
+    };
+    if is_pooled {
+        findings.well("DATABASE_URL goes through a transaction pooler, which the functions can do with");
+    } else {
+        findings.well("DATABASE_URL is a direct connection (or a session pooler)");
+    }
+    migrations(settings, is_pooled, &mut findings).await;
+    findings
+}
+
+fn encryption(url: &DatabaseUrl, findings: &mut Findings) {
+    let is_far = url.config().get_hosts().iter().any(|host| match host {
+        Host::Tcp(name) => {
+            name != "localhost" && !name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        }
+        #[cfg(unix)]
+        Host::Unix(_) => false,
+    });
+    if is_far && url.config().get_ssl_mode() != SslMode::Require {
+        findings.fault(
+            "DATABASE_URL does not insist on encryption",
+            "add sslmode=require; the certificate is verified then, against the public roots and DATABASE_CA",
+        );
+    }
+}
+
+async fn connect(url: &DatabaseUrl) -> Result<Client, String> {
+    let connecting = url.config().connect(url.tls());
+    let connected = tokio::time::timeout(Duration::from_secs(10), connecting).await;
+    let (client, connection) = connected
+        .map_err(|_| "no answer within 10 s".to_owned())?
+        .map_err(|error| describe(&error))?;
+    tokio::spawn(connection);
+    Ok(client)
+}
+
+fn describe(error: &Error) -> String {
+    let Some(refusal) = error.as_db_error() else {
+        let mut text = error.to_string();
+        let mut cause = std::error::Error::source(error);
+        while let Some(next) = cause {
+            text = format!("{text}: {next}");
+            cause = next.source();
+        }
+        return text;
+    };
+    let advice = match refusal.code() {
+        code if *code == SqlState::INVALID_PASSWORD => " (user or password is wrong)",
+        code if *code == SqlState::INVALID_CATALOG_NAME => " (there is no such database)",
+        code if *code == SqlState::TOO_MANY_CONNECTIONS => " (use the provider's pooled URL)",
+        _ => "",
+    };
+    format!("{} {}{advice}", refusal.code().code(), refusal.message())
+}
+
+async fn reach(url: &DatabaseUrl, name: &str, findings: &mut Findings) -> Option<Client> {
+    match connect(url).await {
+        Ok(client) => Some(client),
+        Err(why) => {
+            findings.fault(
+                format!("{name} cannot be connected to: {why}"),
+                "check host, port, user and password; inside a VPC the security group; for a private authority DATABASE_CA",
+            );
+            None
+        }
+    }
+}
+
+async fn look(client: &Client, findings: &mut Findings) -> Result<(), Error> {
+    let row = client
+        .query_one(
+            "select current_setting('server_version_num')::integer, current_setting('server_version'),
+                    r.rolsuper, r.rolbypassrls, r.rolname::text
+             from pg_roles r where r.rolname = current_user",
+            &[],
+        )
+        .await?;
+    let (number, version): (i32, String) = (row.get(0), row.get(1));
+    if number >= VERSION_MIN {
+        findings.well(format!("Postgres {version}"));
+    } else {
+        findings.fault(format!("Postgres {version} is too old"), "use 14 or newer");
+    }
+    let (is_super, bypasses, role): (bool, bool, String) = (row.get(2), row.get(3), row.get(4));
+    if is_super || bypasses {
+        findings.fault(
+            format!("the role `{role}` of DATABASE_URL is not bound by row-level security"),
+            "connect as the schema's owner or an ordinary role, never as a superuser or with BYPASSRLS",
+        );
+    } else {
+        findings.well(format!("the role `{role}` is bound by row-level security"));
+    }
+    let history: Option<String> = client
+        .query_one("select to_regclass('refinery_schema_history')::text", &[])
+        .await?
+        .get(0);
+    let latest = migrator::latest().unwrap_or_default();
+    let applied = match history {
+        None => 0,
+        Some(_) => client
+            .query_one(
+                "select coalesce(max(version), 0)::bigint from refinery_schema_history",
+                &[],
+            )
+            .await?
+            .get(0),
+    };
+    match applied {
+        0 => findings.fault(
+            "no migration has run",
+            "invoke the migrator (docs/DEPLOY.md, step 4)",
+        ),
+        version if version < latest => findings.fault(
+            format!("the schema is at version {version}, this code needs {latest}"),
+            "invoke the migrator (docs/DEPLOY.md, step 4)",
+        ),
+        version if version > latest => findings.notice(
+            format!("the schema is at version {version}, newer than this code ({latest})"),
+            "nothing, when you have just rolled back: the release before works on it",
+        ),
+        version => findings.well(format!("the schema is at version {version}")),
+    }
+    let operator = client
+        .query_opt("select 1 from pg_roles where rolname = 'ringspace_operator'", &[])
+        .await?;
+    if operator.is_some() {
+        findings.well("the role ringspace_operator is there");
+    } else {
+        findings.notice(
+            "there is no role ringspace_operator, through which operators query",
+            "the migrations make it; their role needs CREATEROLE",
+        );
+    }
+    Ok(())
+}
+
+/// Two connections that are both open share a server process only behind a transaction pooler.
+async fn share_a_server(one: &Client, other: &Client) -> bool {
+    let process = async |client: &Client| -> Option<i32> {
+        let rows = client.simple_query("select pg_backend_pid()").await.ok()?;
+        rows.iter().find_map(|message| match message {
+            tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0)?.parse().ok(),
+            _ => None,
+        })
+    };
+    let (first, second) = (process(one).await, process(other).await);
+    first.is_some() && first == second
+}
+
+async fn migrations(settings: &Settings, is_pooled: bool, findings: &mut Findings) {
+    const ADVICE: &str =
+        "set MIGRATION_DATABASE_URL to the direct URL: migrations hold a lock over several transactions";
+    if settings.optional("MIGRATION_DATABASE_URL").is_none() {
+        if is_pooled {
+            findings.fault("migrations would run through the pooler of DATABASE_URL", ADVICE);
+        }
+        return;
+    }
+    let url = match DatabaseUrl::from_settings(settings, "MIGRATION_DATABASE_URL") {
+        Ok(url) => url,
+        Err(error) => return findings.fault(error.to_string(), "a Postgres URL is expected"),
+    };
+    let Some(first) = reach(&url, "MIGRATION_DATABASE_URL", findings).await else {
+        return;
+    };
+    match connect(&url).await {
+        Ok(second) if share_a_server(&first, &second).await => {
+            findings.fault("MIGRATION_DATABASE_URL goes through a transaction pooler", ADVICE);
+        }
+        _ => findings.well("MIGRATION_DATABASE_URL is a direct connection"),
+    }
+}
