@@ -189,6 +189,7 @@ async fn furnish(sql: &Client, tenant: Tenant) {
          insert into event_attempts (id, workspace_id, event_id, endpoint_id, duration_ms)
              select gen_random_uuid(), workspace_id, event_id, endpoint_id, 1 from event_deliveries where workspace_id = '{id}' limit 1;
          insert into phone_number_holds (phone_number, workspace_id, held_until) values ('+1405555' || right('{number}', 4), '{id}', now());
+         insert into retention_settings (workspace_id, body_days) values ('{id}', 30);
          insert into api_keys (id, workspace_id, hash, prefix, name, scopes)
              values (gen_random_uuid(), '{id}', sha256('{organization}'), 'rsk_{organization}', 'of {organization}', '{{numbers:read}}');"
     ))
