@@ -26,7 +26,9 @@ impl Desk {
         let workspace = fixture.workspace("Acme", "professional", "org_1").await;
         fixture.number(workspace, NUMBER, "primary").await;
         let app = App::start_with(fixture.settings()).await.unwrap();
-        let store = Store::from_settings(&fixture.settings(), Duration::from_secs(8)).unwrap();
+        // how long is kept, operators say, as the schema's owner
+        let owner = fixture.settings().with("DATABASE_URL", fixture.database.url());
+        let store = Store::from_settings(&owner, Duration::from_secs(8)).unwrap();
         Self {
             fixture,
             app,

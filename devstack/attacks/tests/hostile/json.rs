@@ -82,6 +82,10 @@ async fn sends_with_anything_in_any_field() {
         let Ok(text) = String::from_utf8(value) else {
             continue;
         };
+        // a header that HTTP cannot carry never gets to a function
+        if lambda_http::http::HeaderValue::from_str(&text).is_err() {
+            continue;
+        }
         siege
             .attack(
                 event(&text, "k", body.as_bytes()),
