@@ -64,7 +64,7 @@ const COMMANDS: &[(&str, &str)] = &[
 pub fn print() {
     println!("Usage: cargo xtask COMMAND\n");
     for (usage, purpose) in COMMANDS {
-        println!("  {usage:<24}{purpose}");
+        println!("  {usage:<27}{purpose}");
     }
 }
 
