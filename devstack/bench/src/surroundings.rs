@@ -46,6 +46,8 @@ impl Database {
             ("DATABASE_CA", server.ca_pem().unwrap_or("")),
         ]);
         Migrator::from_settings(&settings)?.run().await?;
+        // row-level security binds the owner: only the superuser writes without saying for whom
+        let settings = settings.with("DATABASE_URL", &server.superuser_url(DATABASE));
         let url = DatabaseUrl::from_settings(&settings, "DATABASE_URL")?;
         let (client, connection) = url.config().connect(url.tls()).await?;
         tokio::spawn(connection);
