@@ -376,7 +376,8 @@ begin
           order by chosen.phone_number) found;
     return api_done(jsonb_build_object('items', coalesce((
         select jsonb_agg(item || jsonb_build_object(
-                   'heldUntil', api_time(h.held_until), 'monthlyCost', api_money(1.00, 'USD')) order by place)
+                   'heldUntil', api_time(h.held_until), 'monthlyCost', api_money(
+                       round(rate_on('number_month', (now() at time zone 'UTC')::date), 2), 'USD')) order by place)
         from jsonb_array_elements(p -> 'found') with ordinality as f (item, place)
         join phone_number_holds h on h.phone_number = item ->> 'phoneNumber'
         where h.workspace_id = p_workspace and h.held_until > now()), '[]')));
