@@ -177,6 +177,12 @@ pub async fn recording_done(store: &Store, form: &Form) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A status as the log may show it: a word of the carrier's own, whatever stands in the field.
+fn word(status: &str) -> &'static str {
+    use crate::domain::status::{call, message};
+    message(status).or_else(|| call(status)).unwrap_or("other")
+}
+
 /// Keeps a status callback.
 ///
 /// # Errors
@@ -197,9 +203,9 @@ pub async fn status(store: &Store, payload: &Payload, path: &str, query: &str) -
                 }
             }
             if known {
-                tracing::info!(sid = %report.sid, kind = report.kind.as_str(), status, "Status recorded");
+                tracing::info!(sid = %report.sid, kind = report.kind.as_str(), status = word(status), "Status recorded");
             } else {
-                tracing::warn!(sid = %report.sid, kind = report.kind.as_str(), status, "Status parked: nobody knows this SID yet");
+                tracing::warn!(sid = %report.sid, kind = report.kind.as_str(), status = word(status), "Status parked: nobody knows this SID yet");
             }
         }
         Told::Readiness {
