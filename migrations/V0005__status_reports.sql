@@ -186,13 +186,20 @@ begin
            or m.price is distinct from coalesce((p_report ->> 'price')::numeric, m.price));
 end $$;
 
+-- What retention has forgotten (V0013) stays so: callbacks carry no time, and may be sent again after years.
+alter table conversation_messages
+    add column call_transcription_sid text,
+    add column recording_redacted_at timestamptz;
+comment on column conversation_messages.call_transcription_sid is 'the carrier''s own, to have it deleted there';
+comment on column conversation_messages.recording_redacted_at is 'since when neither we nor the carrier have its recording';
+
 create function apply_recording(p_message conversation_messages, p_report jsonb)
 returns void language sql as $$
     update conversation_messages m
     set call_recording_url = coalesce(m.call_recording_url, p_report ->> 'url'),
         call_recording_sid = coalesce(m.call_recording_sid, p_report ->> 'recording_sid'),
         updated_at = now()
-    where m.id = (p_message).id
+    where m.id = (p_message).id and m.recording_redacted_at is null
       and p_report ->> 'status' = 'completed'
       and (m.call_recording_url is null or m.call_recording_sid is null and p_report ->> 'recording_sid' is not null)
 $$;
@@ -201,12 +208,13 @@ create function apply_transcription(p_message conversation_messages, p_report js
 returns void language sql as $$
     update conversation_messages m
     set call_transcription = p_report ->> 'text',
+        call_transcription_sid = p_report ->> 'transcription_sid',
         updated_at = now()
-    where m.id = (p_message).id and m.call_transcription is null
+    where m.id = (p_message).id and m.call_transcription is null and m.recording_redacted_at is null
       and p_report ->> 'status' = 'completed' and p_report ->> 'text' <> '';
     update conversations c
     set snippet = left(p_report ->> 'text', 160)
-    where c.id = (p_message).conversation_id and c.channel = 'call'
+    where c.id = (p_message).conversation_id and c.channel = 'call' and (p_message).recording_redacted_at is null
       and p_report ->> 'status' = 'completed' and p_report ->> 'text' <> ''
       and c.last_message_at <= (p_message).created_at
 $$;

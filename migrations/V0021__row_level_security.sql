@@ -57,6 +57,7 @@ insert into function_access (name, works_as, callers, why) values
     ('list_api_keys',          'system', '{owner}', 'an operator lists the whole platform''s'),
     ('revoke_api_key',         'system', '{owner}', 'an operator revokes a leaked key wherever it belongs'),
     ('set_retention',          'tenant', '{owner}', null),
+    ('show_retention',         'tenant', '{owner}', null),
     ('preview_open_messages',  'system', '{worker}', 'an operator asks about a sweep'),
     ('preview_messages',       'system', '{worker}', 'an operator asks about a sweep'),
     ('preview_orphan',         'system', '{worker}', 'an operator asks about numbers that are nobody''s'),

@@ -54,6 +54,10 @@ const COMMANDS: &[(&str, &str)] = &[
     ),
     ("refusals [DAYS]", "what was refused to whom today and before"),
     (
+        "retention show|set|clear",
+        "for how many days a workspace keeps texts and recordings; the nightly run forgets the rest, at the carrier too",
+    ),
+    (
         "reconcile --dry-run",
         "what the reconciler would do now, with the settings of the environment or of a running `cargo dev`",
     ),

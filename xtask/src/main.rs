@@ -50,7 +50,8 @@ fn run(arguments: &[&str]) -> Result<(), String> {
         ["lambda-events"] => lambda_events::run(&Workspace::find()?, ""),
         ["lambda-events", filter] => lambda_events::run(&Workspace::find()?, filter),
         [
-            "api-key" | "doctor" | "smoke" | "consent" | "limits" | "blocked" | "refusals" | "reconcile",
+            "api-key" | "doctor" | "smoke" | "consent" | "limits" | "blocked" | "refusals" | "retention"
+            | "reconcile",
             ..,
         ] => operate::run(&Workspace::find()?, arguments),
         [command, ..] if help::knows(command) => Err(format!(

@@ -4,6 +4,7 @@ mod calls;
 mod campaigns;
 mod client;
 mod error;
+mod forget;
 mod messages;
 mod phone_numbers;
 mod records;

@@ -160,14 +160,14 @@ struct Page<T> {
 }
 
 #[derive(Deserialize)]
-struct MediaList {
+pub(super) struct MediaList {
     #[serde(default)]
-    media_list: Vec<MediaItem>,
+    pub(super) media_list: Vec<MediaItem>,
 }
 
 #[derive(Deserialize)]
-struct MediaItem {
-    sid: Option<String>,
+pub(super) struct MediaItem {
+    pub(super) sid: Option<String>,
     uri: String,
     content_type: Option<String>,
 }
@@ -326,51 +326,6 @@ impl Client {
         Ok(Value::Array(items.collect()))
     }
 
-    /// Makes the carrier forget what a message said.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] when the carrier knows none of that SID.
-    pub async fn redact_message(&self, sid: &str) -> Result<(), Error> {
-        let request = self
-            .http()
-            .post(self.compat(&format!("Messages/{}", segment(sid))))
-            .form(&[("Body", "")]);
-        self.send::<serde::de::IgnoredAny>(request, 15).await.map(|_| ())
-    }
-
-    /// Deletes the media of a message.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] when the carrier knows no message of that SID.
-    pub async fn delete_media(&self, sid: &str) -> Result<(), Error> {
-        let media = format!("Messages/{}/Media", segment(sid));
-        let list: MediaList = self.send(self.http().get(self.compat(&media)), 10).await?;
-        for item in list.media_list {
-            let Some(item) = item.sid else {
-                continue;
-            };
-            let request = self
-                .http()
-                .delete(self.compat(&format!("{media}/{}", segment(&item))));
-            match self.send_for_bytes(request, 15).await {
-                Ok(_) | Err(Error::NotFound) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    /// Deletes a recording.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] when the carrier knows none of that SID.
-    pub async fn delete_recording(&self, sid: &str) -> Result<(), Error> {
-        let request = self
-            .http()
-            .delete(self.compat(&format!("Recordings/{}", segment(sid))));
-        self.send_for_bytes(request, 15).await.map(|_| ())
-    }
-
     /// A recording as MP3. Its address came in a callback: our credentials go to the space's own host, to
     /// the carrier's file host, and to no other (FACTS 9).
     ///
@@ -405,7 +360,7 @@ impl Client {
     }
 
     /// The next page is a path on our own host; any other answer is not followed (FACTS 1).
-    fn follow(&self, uri: &str) -> Result<String, Error> {
+    pub(super) fn follow(&self, uri: &str) -> Result<String, Error> {
         if uri.starts_with('/') && !uri.starts_with("//") {
             Ok(self.space(uri))
         } else {
@@ -416,7 +371,7 @@ impl Client {
     }
 }
 
-fn segment(sid: &str) -> String {
+pub(super) fn segment(sid: &str) -> String {
     percent_encoding::utf8_percent_encode(sid, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 

@@ -33,7 +33,7 @@ pub use outbox::{Attempt, DueEndpoint, DueForBus, Next};
 pub use preview::{DueOrder, DueRelease, OpenGroup};
 pub use provisioning::{Chosen, Configured, Order, ReleaseJob, WorkspaceChange};
 pub use reconcile::{Adoption, NumberFinding, OpenMessage};
-pub use retention::Redaction;
+pub use retention::{Redaction, Retention};
 
 use crate::config::{ConfigError, Settings};
 use deadpool_postgres::Pool;
@@ -229,6 +229,7 @@ const OTHERS: &[&str] = &[
     provisioning::RECORD_READINESS,
     provisioning::PARK_EVENT,
     retention::SET_RETENTION,
+    retention::SHOW_RETENTION,
     retention::CLAIM_REDACTIONS,
     retention::FINISH_REDACTION,
     reconcile::CLAIM_OPEN_MESSAGES,

@@ -114,6 +114,7 @@ fn read_form(
                 "status": form.require("TranscriptionStatus")?,
                 "text": form.get("TranscriptionText").unwrap_or_default(),
                 "recording_sid": form.get("RecordingSid"),
+                "transcription_sid": form.get("TranscriptionSid").filter(|sid| !sid.is_empty()),
             }),
         );
     }
@@ -299,8 +300,12 @@ mod tests {
             "call=C%201",
         ));
         assert_eq!(
-            (words.kind, words.sid.as_str()),
-            (ReportKind::Transcription, "C 1")
+            (
+                words.kind,
+                words.sid.as_str(),
+                words.fields["transcription_sid"].as_str()
+            ),
+            (ReportKind::Transcription, "C 1", Some("T1"))
         );
         let bare = report(form(
             "TranscriptionSid=T1&TranscriptionStatus=failed&RecordingSid=R1",

@@ -16,6 +16,7 @@ use crate::{
     resource::{
         message::{MessageKind, MessageRecord},
         number::OwnedNumber,
+        recording::{RecordingRecord, TranscriptionRecord},
     },
     server, signature,
     stock::StockNumber,
@@ -234,6 +235,33 @@ impl Simulator {
         let number = state.platform_number(platform);
         let sid = number.sid.clone();
         state.numbers.push(number);
+        sid
+    }
+
+    /// Gives the project a recording that it has had for long, and what was understood of it; returns the recording's SID.
+    pub fn add_voicemail(&self, call_sid: &str, words: &str) -> String {
+        let sid = self.carrier.new_sid();
+        let transcription = TranscriptionRecord {
+            sid: self.carrier.new_sid(),
+            recording_sid: sid.clone(),
+            text: Some(words.to_owned()),
+            duration_seconds: 9,
+            date_created: self.carrier.now(),
+        };
+        let recording = RecordingRecord {
+            url: self.carrier.resource_url(&format!("Recordings/{sid}")),
+            sid: sid.clone(),
+            call_sid: call_sid.to_owned(),
+            source: "RecordVerb",
+            status: "completed",
+            duration_seconds: 9,
+            channels: "1",
+            trim: "trim-silence".to_owned(),
+            date_created: self.carrier.now(),
+        };
+        let mut state = self.carrier.state();
+        state.recordings.push(recording);
+        state.transcriptions.push(transcription);
         sid
     }
 

@@ -67,10 +67,15 @@ async fn forget(parts: &Parts, redaction: &Redaction) -> Result<(), Carrier> {
         }
         known(carrier.redact_message(sid).await)?;
     }
-    if redaction.of_recording
-        && let Some(sid) = &redaction.recording_sid
-    {
-        known(carrier.delete_recording(sid).await)?;
+    if redaction.of_recording {
+        if let Some(sid) = &redaction.transcription_sid {
+            carrier.delete_transcription(sid).await?;
+        }
+        if let Some(sid) = &redaction.recording_sid {
+            // also those whose callback never came
+            known(carrier.delete_transcriptions(sid).await)?;
+            known(carrier.delete_recording(sid).await)?;
+        }
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop where it is")]
 
 use common::signalwire::{Client, MessageRequest};
-use common::store::Store;
+use common::store::{Retention, Store};
 use devstack::fixture::Fixture;
 use reconciler::App;
 use serde_json::{Value, json};
@@ -12,6 +12,13 @@ use uuid::Uuid;
 
 const NUMBER: &str = "+14055550123";
 const CUSTOMER: &str = "+14155551234";
+
+fn kept(body_days: Option<i32>, recording_days: Option<i32>) -> Retention {
+    Retention {
+        body_days,
+        recording_days,
+    }
+}
 
 struct Desk {
     fixture: Fixture,
@@ -76,6 +83,50 @@ impl Desk {
         sid
     }
 
+    /// A voice message of 40 days ago, as its callbacks left it.
+    async fn called(
+        &self,
+        sid: &str,
+        recording: Option<&str>,
+        transcription: Option<&str>,
+        words: Option<&str>,
+    ) {
+        let insert = "with thread as (
+                insert into conversations (workspace_id, channel, business_phone, customer_phone, snippet) values ($1, 'call', $2, $3, $7)
+                on conflict (workspace_id, business_phone, customer_phone, channel) do update set snippet = excluded.snippet returning id)
+            insert into conversation_messages (workspace_id, conversation_id, direction, sender_phone, recipient_phone, external_id, status,
+                call_recording_url, call_recording_sid, call_transcription_sid, call_transcription, created_at)
+            select $1, id, 'inbound', $3, $2, $4, 'completed', 'https://x.example/' || $5, $5, $6, $7, now() - interval '40 days' from thread";
+        self.fixture
+            .sql
+            .execute(
+                insert,
+                &[
+                    &self.workspace,
+                    &NUMBER,
+                    &CUSTOMER,
+                    &sid,
+                    &recording,
+                    &transcription,
+                    &words,
+                ],
+            )
+            .await
+            .unwrap();
+    }
+
+    /// What the carrier still has of a voice message: its recording, what was understood of it.
+    fn carried(&self, recording: &str) -> (bool, bool) {
+        let ledger = self.fixture.simulator.ledger();
+        (
+            ledger.recordings.iter().any(|one| one.sid == recording),
+            ledger
+                .transcriptions
+                .iter()
+                .any(|one| one.recording_sid == recording),
+        )
+    }
+
     async fn night(&self) -> Value {
         let event = json!({ "resources": ["arn:aws:events:eu-west-1:1:rule/x-nightly"] });
         self.app.handle(&event).await.unwrap()
@@ -118,14 +169,14 @@ async fn nothing_is_forgotten_until_a_workspace_says_so() {
     ] {
         let wrong = desk
             .store
-            .set_retention(desk.workspace, days, days)
+            .set_retention(desk.workspace, kept(days, days))
             .await
             .unwrap();
         assert_eq!(wrong.is_none(), is_fine, "{days:?}: {wrong:?}");
     }
     assert!(
         desk.store
-            .set_retention(Uuid::new_v4(), Some(30), None)
+            .set_retention(Uuid::new_v4(), kept(Some(30), None))
             .await
             .unwrap()
             .is_some()
@@ -139,7 +190,7 @@ async fn texts_and_media_are_forgotten_here_and_at_the_carrier() {
     let fresh = desk.sent("fresh", &[], 29).await;
     let old = desk.sent("old secret", &media, 31).await;
     desk.store
-        .set_retention(desk.workspace, Some(30), None)
+        .set_retention(desk.workspace, kept(Some(30), None))
         .await
         .unwrap();
     let key = "insert into idempotency_keys (workspace_id, key, request_hash, message_id, answer)
@@ -186,7 +237,7 @@ async fn what_the_carrier_would_not_forget_comes_again() {
     let desk = Desk::open().await;
     let sid = desk.sent("secret", &[], 40).await;
     desk.store
-        .set_retention(desk.workspace, Some(30), None)
+        .set_retention(desk.workspace, kept(Some(30), None))
         .await
         .unwrap();
     desk.fixture
@@ -220,7 +271,7 @@ async fn a_carrier_that_is_ill_is_not_asked_about_everything() {
         desk.sent(&format!("secret {at}"), &[], 40).await;
     }
     desk.store
-        .set_retention(desk.workspace, Some(30), None)
+        .set_retention(desk.workspace, kept(Some(30), None))
         .await
         .unwrap();
     desk.fixture
@@ -245,18 +296,9 @@ async fn a_carrier_that_is_ill_is_not_asked_about_everything() {
 #[tokio::test]
 async fn recordings_are_deleted() {
     let desk = Desk::open().await;
-    let call = "with thread as (
-            insert into conversations (workspace_id, channel, business_phone, customer_phone) values ($1, 'call', $2, $3) returning id)
-        insert into conversation_messages (workspace_id, conversation_id, direction, sender_phone, recipient_phone, external_id, status,
-            call_recording_url, call_recording_sid, call_transcription, created_at)
-        select $1, id, 'inbound', $3, $2, 'CA1', 'completed', 'https://x.example/r', 'RE1', 'call me back', now() - interval '40 days' from thread";
-    desk.fixture
-        .sql
-        .execute(call, &[&desk.workspace, &NUMBER, &CUSTOMER])
-        .await
-        .unwrap();
+    desk.called("CA1", Some("RE1"), None, Some("call me back")).await;
     desk.store
-        .set_retention(desk.workspace, None, Some(30))
+        .set_retention(desk.workspace, kept(None, Some(30)))
         .await
         .unwrap();
     desk.fixture
@@ -277,4 +319,116 @@ async fn recordings_are_deleted() {
         (&Value::Null, &Value::Null)
     );
     assert!(!row["recording_redacted_at"].is_null());
+}
+
+#[tokio::test]
+async fn transcriptions_are_deleted_before_the_recording_that_lists_them() {
+    let desk = Desk::open().await;
+    let simulator = &desk.fixture.simulator;
+    let told = simulator.add_voicemail("CA1", "call me back");
+    let untold = simulator.add_voicemail("CA2", "nobody was told this");
+    let bare = simulator.add_voicemail("CA3", "whose recording nobody was told of");
+    let foreign = simulator.add_voicemail("CA4", "of another workspace");
+    let transcription = |recording: &str| {
+        let known = simulator.ledger().transcriptions;
+        let one = known.into_iter().find(|one| one.recording_sid == recording);
+        one.unwrap().sid
+    };
+    desk.called(
+        "CA1",
+        Some(&told),
+        Some(&transcription(&told)),
+        Some("call me back"),
+    )
+    .await;
+    desk.called("CA2", Some(&untold), None, None).await;
+    let words = Some("whose recording nobody was told of");
+    desk.called("CA3", None, Some(&transcription(&bare)), words).await;
+    desk.store
+        .set_retention(desk.workspace, kept(None, Some(30)))
+        .await
+        .unwrap();
+    simulator.fail_times(Operation::Transcriptions, Fault::status(500), 3);
+    desk.night().await;
+    for recording in [&told, &untold, &bare] {
+        assert_eq!(
+            desk.carried(recording),
+            (true, true),
+            "the recording waits for its words"
+        );
+    }
+    assert_eq!(
+        desk.fixture
+            .count("conversation_messages where call_transcription is not null")
+            .await,
+        0
+    );
+    assert_eq!(
+        desk.fixture
+            .count("conversations where snippet is not null")
+            .await,
+        0
+    );
+    desk.next().await;
+    let report = desk.night().await;
+    assert_eq!(report["counts"]["recordings_redacted"], 3, "{report}");
+    assert_eq!(
+        [&told, &untold, &bare, &foreign].map(|recording| desk.carried(recording)),
+        [(false, false), (false, false), (true, false), (true, true)],
+        "of a recording that nobody told us of we have no name"
+    );
+    for sid in ["CA1", "CA2", "CA3"] {
+        let row = desk.row(sid).await;
+        assert_eq!(
+            (&row["call_recording_sid"], &row["call_transcription_sid"]),
+            (&Value::Null, &Value::Null)
+        );
+        assert!(!row["recording_redacted_at"].is_null(), "{sid}");
+    }
+    let report = desk.night().await;
+    assert!(report["counts"]["recordings_redacted"].is_null(), "{report}");
+}
+
+#[tokio::test]
+async fn what_was_forgotten_is_not_told_again() {
+    let desk = Desk::open().await;
+    desk.called("CA1", None, None, Some("old secret")).await;
+    let reports = [
+        (
+            "recording",
+            json!({ "status": "completed", "url": "https://x.example/r", "recording_sid": "RE1" }),
+        ),
+        (
+            "transcription",
+            json!({ "status": "completed", "text": "old secret", "recording_sid": "RE1", "transcription_sid": "T1" }),
+        ),
+    ];
+    let adopted = "insert into parked_reports (kind, external_id, report, workspace_id, adopted_at) values ('transcription', 'CA1', $2, $1, now())";
+    desk.fixture
+        .sql
+        .execute(adopted, &[&desk.workspace, &reports[1].1])
+        .await
+        .unwrap();
+    desk.store
+        .set_retention(desk.workspace, kept(None, Some(30)))
+        .await
+        .unwrap();
+    desk.night().await;
+    let secrets = [
+        "conversation_messages where call_transcription is not null or call_recording_url is not null",
+        "conversations where snippet is not null",
+        "parked_reports where report::text like '%secret%'",
+    ];
+    for secret in secrets {
+        assert_eq!(desk.fixture.count(secret).await, 0, "{secret}");
+    }
+    // a signature carries no time: whoever kept these callbacks can send them again
+    for (kind, report) in &reports {
+        let again = "select record_report($1, null, 'CA1', $2)";
+        let told = desk.fixture.sql.query_one(again, &[kind, report]).await.unwrap();
+        assert_eq!(told.get::<_, &str>(0), "recorded");
+    }
+    for secret in secrets {
+        assert_eq!(desk.fixture.count(secret).await, 0, "{secret}");
+    }
 }

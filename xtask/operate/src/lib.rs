@@ -9,6 +9,7 @@ pub mod doctor;
 mod given;
 mod limits;
 mod reconcile;
+mod retention;
 mod smoke;
 
 use common::config::Settings;
@@ -34,6 +35,7 @@ pub async fn run(settings: &Settings, arguments: &[&str]) -> Result<String, Stri
         "limits" => limits::run(&store()?, rest).await,
         "blocked" => limits::blocked(&store()?, rest).await,
         "reconcile" => reconcile::run(settings, rest).await,
+        "retention" => retention::run(&store()?, rest).await,
         "refusals" => limits::refusals(&store()?, rest).await,
         "doctor" => doctor::run(settings, rest).await,
         "smoke" => smoke::run(settings, rest).await,

@@ -152,6 +152,12 @@ async fn mistakes_are_named() {
         ),
         (vec!["blocked", "remove", "+1999"], "was not blocked"),
         (vec!["refusals", "x"], "no number of days"),
+        (vec!["retention"], "usage: retention show"),
+        (vec!["retention", "set", &nil], "usage: retention show"),
+        (vec!["retention", "show", "x"], "`x` is no UUID"),
+        (vec!["retention", "show", &nil], "no such workspace"),
+        (vec!["retention", "set", &nil, "texts=30"], "no such workspace"),
+        (vec!["retention", "clear", &nil], "no such workspace"),
         (vec!["dance"], "there is no command `dance`"),
     ] {
         let message = operate::run(&settings, &words).await.unwrap_err();
@@ -303,6 +309,61 @@ async fn limits_are_shown_set_and_given_back() {
     assert!(
         refused.contains(&id) && refused.trim_end().ends_with("daily_cap             2"),
         "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn retention_is_shown_set_and_cleared() {
+    let fixture = Fixture::start().await;
+    let workspace = fixture.workspace("Acme", "professional", "org_1").await;
+    let id = workspace.to_string();
+    let settings = fixture.settings();
+    let run = async |words: &[&str]| operate::run(&settings, words).await;
+    let says = |texts: &str, recordings: &str| {
+        Ok(format!(
+            "texts and attachments: {texts}\nrecordings and transcriptions: {recordings}\n"
+        ))
+    };
+    assert_eq!(
+        run(&["retention", "show", &id]).await,
+        says("for ever", "for ever")
+    );
+    assert_eq!(
+        run(&["retention", "set", &id, "texts=90"]).await,
+        says("90 days", "for ever")
+    );
+    let both = says("90 days", "30 days");
+    assert_eq!(run(&["retention", "set", &id, "recordings=30"]).await, both);
+    let row = fixture.row("retention_settings").await;
+    assert_eq!(
+        (&row["body_days"], &row["recording_days"]),
+        (&90.into(), &30.into())
+    );
+    for (changes, expected) in [
+        (vec!["texts"], "`texts` is not NAME=DAYS"),
+        (vec!["texts=ever"], "`ever` is no number of days"),
+        (vec!["texts="], "`` is no number of days"),
+        (vec!["texts=99999999999"], "is no number of days"),
+        (vec!["texts=2"], "days are from 3 to 3650; nothing was changed"),
+        (
+            vec!["recordings=3651"],
+            "days are from 3 to 3650; nothing was changed",
+        ),
+        (vec!["texts=5", "recordings=0"], "nothing was changed"),
+        (vec!["texts=5", "texts=6"], "texts is given twice"),
+        (
+            vec!["bodies=5"],
+            "there is nothing called bodies: texts, recordings",
+        ),
+    ] {
+        let words = [vec!["retention", "set", &id], changes].concat();
+        let message = run(&words).await.unwrap_err();
+        assert!(message.contains(expected), "{words:?}: {message}");
+        assert_eq!(run(&["retention", "show", &id]).await, both, "{words:?}");
+    }
+    assert_eq!(
+        run(&["retention", "clear", &id]).await,
+        says("for ever", "for ever")
     );
 }
 

@@ -66,8 +66,13 @@ impl Carrier {
             Ok(filter) => filter,
             Err(refusal) => return refusal,
         };
-        let rows = self
-            .state()
+        let state = self.state();
+        if let Some(sid) = recording
+            && !state.recordings.iter().any(|known| known.sid == sid)
+        {
+            return Answer::compat_not_found();
+        }
+        let rows = state
             .transcriptions
             .iter()
             .rev()

@@ -1,0 +1,2 @@
+-- store::retention::show_retention
+select * from show_retention($1)
