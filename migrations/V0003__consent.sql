@@ -100,7 +100,7 @@ begin
     while clock_timestamp() < patience_ends and exists (
         select 1 from conversation_messages m join conversations c on c.id = m.conversation_id
         where m.status = 'queued' and m.direction = 'outbound' and m.external_id is null and m.send_after is null
-          and coalesce(m.released_at, m.created_at) > clock_timestamp() - interval '15 seconds'
+          and greatest(m.created_at, m.released_at, m.offered_at) > clock_timestamp() - interval '15 seconds'
           and m.created_at > clock_timestamp() - interval '5 days'
           and m.sender_phone = p_business and m.recipient_phone = p_customer and c.channel <> 'call') loop
         perform pg_sleep(0.01);

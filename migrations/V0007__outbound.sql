@@ -231,8 +231,11 @@ begin
     end if;
 end $$;
 
--- Asked again before a message is offered to the carrier later than in one breath with its row: whoever opted out meanwhile gets
--- nothing, and the row says so.
+alter table conversation_messages add column offered_at timestamptz;
+comment on column conversation_messages.offered_at is 'when leave to send it was last given anew; a STOP waits for what that led to';
+
+-- Asked again before a message is offered to the carrier later than in one breath with its row (`signalwire::Leave`): whoever opted
+-- out meanwhile gets nothing, and the row says so.
 create function may_still_send(p_workspace uuid, p_id uuid) returns boolean
 language plpgsql as $$
 declare
@@ -246,6 +249,7 @@ begin
     end if;
     perform lock_consent(waiting.sender_phone, waiting.recipient_phone);
     if not is_opted_out(p_workspace, waiting.sender_phone, waiting.recipient_phone) then
+        update conversation_messages m set offered_at = clock_timestamp() where m.id = p_id;
         return true;
     end if;
     update conversation_messages m

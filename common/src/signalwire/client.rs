@@ -1,5 +1,6 @@
 //! One client: URL, authentication, limits, status to error.
 
+use super::leave::Over;
 use super::{Error, space_url};
 use crate::config::{ConfigError, Settings};
 use crate::metrics::{self, Metric};
@@ -83,6 +84,9 @@ impl Client {
         seconds_max: u64,
     ) -> Result<Vec<u8>, Error> {
         let lost = |error: reqwest::Error| {
+            if Over::is_cause(&error) {
+                return Error::TooLate;
+            }
             let kind = if error.is_timeout() {
                 "timeout"
             } else if error.is_connect() {

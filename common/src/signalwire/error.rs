@@ -17,6 +17,9 @@ pub enum Error {
         /// As the carrier says, if it does.
         retry_after_seconds: Option<u32>,
     },
+    /// The connection stood too late for the leave to send ([`super::Leave`]). Nothing happened.
+    #[error("the connection to SignalWire took too long")]
+    TooLate,
     /// The carrier said no. Nothing happened.
     #[error("SignalWire refused: {code} ({status})")]
     // its words quote numbers and texts; see `Error::told`

@@ -32,7 +32,7 @@ fn encode(part: &[u8], into: &mut Vec<u8>) {
 }
 
 /// `X-SignalWire-Signature` of a form.
-pub fn of_form(key: &str, url: &str, fields: &Fields) -> String {
+pub fn of_form(key: &str, url: &str, fields: &[(Vec<u8>, Vec<u8>)]) -> String {
     let mut sorted: Vec<_> = fields.iter().collect();
     sorted.sort_by(|a, b| a.0.cmp(&b.0));
     let mut mac = mac(key, url);

@@ -1,6 +1,7 @@
 //! One function for each parser that reads what strangers send. Each takes any bytes and returns; what it must never do is panic,
 //! which the fuzzer (`devstack/fuzz`) and the short run in `tests/targets.rs` watch for. What can be checked on the way is.
 
+use crate::sign;
 use common::domain::destination::AllowedCountries;
 use common::domain::{Party, PhoneNumber, classify, segments};
 use common::event::Event;
@@ -13,6 +14,9 @@ use common::webhook::{Form, Payload, status};
 
 /// A target's name and the function.
 pub type Target = (&'static str, fn(&[u8]));
+
+/// Whoever has it is the carrier.
+const KEY: &str = "PSK_8c1f4e2d9b7a";
 
 /// All of them; `devstack/fuzz` has a program for each.
 pub const ALL: [Target; 6] = [
@@ -43,7 +47,8 @@ pub fn form(data: &[u8]) {
     let _ = status::read(&Payload::Form(form), path, "");
 }
 
-/// Signatures: the first line is the claim, the second the URL, the rest the body. Nobody who has not the key gets through.
+/// Signatures: the first line is the claim, the second the URL, the rest the body. Nobody who has not the key gets through; the
+/// carrier, in an implementation of its own ([`sign`]), does.
 pub fn signature(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let mut lines = text.splitn(3, '\n');
@@ -55,7 +60,7 @@ pub fn signature(data: &[u8]) {
     let Some(form) = Form::parse(body) else {
         return;
     };
-    let keys: Vec<SigningKey> = SigningKey::new("PSK_8c1f4e2d9b7a").into_iter().collect();
+    let keys: Vec<SigningKey> = SigningKey::new(KEY).into_iter().collect();
     for claim in [
         Claim {
             sha1: Some(claimed),
@@ -73,19 +78,68 @@ pub fn signature(data: &[u8]) {
         assert!(!verify(&keys, url, Scheme::Form(&form), claim));
         assert!(!verify(&keys, url, Scheme::Json(body), claim));
     }
+    let honest = sign::of_form(KEY, url, form.fields());
+    let other = format!("{url}x");
+    let claim = |sha1| Claim {
+        sha1: Some(sha1),
+        sha256: None,
+    };
+    assert!(verify(&keys, url, Scheme::Form(&form), claim(&honest)));
+    assert!(!verify(&keys, &other, Scheme::Form(&form), claim(&honest)));
+    if !url.contains("bodySHA256=") {
+        let honest = sign::of_json(KEY, url, body);
+        assert!(verify(&keys, url, Scheme::Json(body), claim(&honest)));
+        assert!(!verify(&keys, &other, Scheme::Json(body), claim(&honest)));
+        assert!(!verify(
+            &keys,
+            url,
+            Scheme::Json(body),
+            claim(&honest.to_uppercase())
+        ));
+    }
 }
 
-/// Values in answers: whatever is said, it is said inside its element.
+/// Values in answers, in every element and attribute that takes one: whatever is said, it is said inside its element.
 pub fn cxml(data: &[u8]) {
-    let text = String::from_utf8_lossy(data).into_owned();
-    let document = Document(vec![Verb::Message(text.clone()), Verb::Say(text)]);
+    let text = || String::from_utf8_lossy(data).into_owned();
+    let document = Document(vec![
+        Verb::Message(text()),
+        Verb::Say(text()),
+        Verb::Dial {
+            numbers: vec![text()],
+            caller_id: text(),
+            action: Some(text()),
+            timeout_seconds: 20,
+        },
+        Verb::Record {
+            action: text(),
+            recording_status: text(),
+            transcription: text(),
+            max_seconds: 120,
+        },
+    ]);
     let xml = document.to_xml();
     let forbidden = |c: char| (c < ' ' && !"\t\n\r".contains(c)) || matches!(c, '\u{fffe}' | '\u{ffff}');
     assert!(!xml.contains(forbidden), "XML 1.0 has no such character");
-    for (tag, count) in [("<Response", 1), ("<Message", 1), ("<Say", 1)] {
+    for (tag, count) in [
+        ("<Response", 1),
+        ("<Message", 1),
+        ("<Say", 1),
+        ("<Dial", 1),
+        ("<Number", 1),
+        ("<Record", 1),
+        ("</", 5),
+        ("<", 11),
+        (">", 11),
+    ] {
         assert_eq!(xml.matches(tag).count(), count, "{tag}");
     }
+    // an odd quote would end an attribute before its time
+    assert_eq!(xml.matches('"').count(), 2 * ATTRIBUTES, "attributes");
 }
+
+/// What [`cxml`]'s document has: four of `Dial`, eight of `Record`.
+const ATTRIBUTES: usize = 12;
 
 /// Events of the queues, and JSON callbacks.
 pub fn event(data: &[u8]) {

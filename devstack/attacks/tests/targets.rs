@@ -2,25 +2,11 @@
 //! every `cargo test`; the long runs are those of `devstack/fuzz`.
 #![allow(clippy::unwrap_used, reason = "a test may stop where it is")]
 
-use attacks::hostile;
+use attacks::seeds;
 use attacks::target::ALL;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use std::path::Path;
-
-fn corpus(name: &str) -> Vec<Vec<u8>> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../fuzz/seeds")
-        .join(name);
-    let mut files: Vec<_> = std::fs::read_dir(&directory)
-        .unwrap_or_else(|error| panic!("{}: {error}", directory.display()))
-        .map(|entry| std::fs::read(entry.unwrap().path()).unwrap())
-        .collect();
-    files.extend(hostile::values().into_iter().map(|(_, value)| value));
-    files.extend(hostile::documents().into_iter().map(|(_, body)| body));
-    files.extend(hostile::forms().into_iter().map(|(_, body)| body));
-    files
-}
 
 fn mutated(corpus: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
     let pieces = corpus.clone();
@@ -59,7 +45,7 @@ fn mutated(corpus: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
 #[test]
 fn every_target_takes_its_corpus_and_mutations_of_it() {
     for (name, target) in ALL {
-        let corpus = corpus(name);
+        let corpus = seeds::of(name).unwrap();
         for bytes in &corpus {
             target(bytes);
         }
@@ -86,5 +72,48 @@ fn every_target_has_its_fuzz_program() {
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../fuzz/fuzz_targets/{name}.rs"));
         let text = std::fs::read_to_string(&program).unwrap();
         assert!(text.contains(&format!("attacks::target::{name}(data)")), "{name}");
+    }
+}
+
+#[test]
+fn every_target_begins_with_what_the_fixtures_have() {
+    let has = |name: &str, part: &str| {
+        seeds::of(name)
+            .unwrap()
+            .iter()
+            .any(|seed| String::from_utf8_lossy(seed).contains(part))
+    };
+    for (name, part) in [
+        ("form", "MessageSid=SM123"),
+        ("form", "TranscriptionText"),
+        (
+            "signature",
+            "\nhttps://hooks.example.com/v1/sms/inbound\nMessageSid=",
+        ),
+        ("event", "\"workspace.created\""),
+        ("event", "organization.created"),
+        ("event", "receivedAt"),
+        ("keyword", "Stop"),
+        ("number", "+14155551234"),
+        ("cxml", "</Message><Dial>"),
+    ] {
+        assert!(has(name, part), "{name}: {part}");
+    }
+}
+
+#[test]
+fn every_target_has_its_dictionary() {
+    for (name, _) in ALL {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../fuzz/dictionaries/{name}"));
+        let text = std::fs::read_to_string(&path).unwrap();
+        let entries = text
+            .lines()
+            .filter(|line| !line.is_empty() && !line.starts_with('#'));
+        for entry in entries {
+            assert!(
+                entry.starts_with('"') && entry.ends_with('"') && entry.len() > 2,
+                "{name}: {entry}"
+            );
+        }
     }
 }

@@ -133,6 +133,11 @@ pub fn carrier_refused(error: &signalwire::Error) -> Problem {
             problem.retry_after_seconds = Some(retry_after_seconds.unwrap_or(1).clamp(1, 3600));
             problem
         }
+        signalwire::Error::TooLate => {
+            let mut problem = Problem::new(503, "carrier_refused", detail);
+            problem.retry_after_seconds = Some(1);
+            problem
+        }
         _ => Problem::new(502, "carrier_refused", detail),
     };
     problem = problem.with("carrierCode", code).with("carrierMessage", message);

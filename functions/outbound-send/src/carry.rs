@@ -2,7 +2,7 @@
 
 use crate::request::Channel;
 use common::domain::status;
-use common::signalwire::{CallRequest, Client, Error, MessageRequest, WhatsAppRequest};
+use common::signalwire::{CallRequest, Client, Error, Leave, MessageRequest, WhatsAppRequest};
 use common::webhook::urls::AppUrl;
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -26,6 +26,8 @@ pub struct Delivery<'a> {
     pub connect: Option<&'a str>,
     /// Dollars: a message, or a minute of a call.
     pub max_price: Option<Decimal>,
+    /// Until when a message may leave; whoever asked not to be texted may still be called.
+    pub leave: Leave,
 }
 
 /// What the carrier took.
@@ -44,7 +46,7 @@ pub struct Carried {
 /// Asks the carrier.
 ///
 /// # Errors
-/// [`Error::OutcomeUnknown`]: it may have been sent.
+/// [`Error::OutcomeUnknown`]: it may have been sent. [`Error::TooLate`]: it was not, and may be after asking for leave again.
 pub async fn carry(carrier: &Client, urls: &AppUrl, delivery: &Delivery<'_>) -> Result<Carried, Error> {
     let status_callback = &urls.status_of(delivery.id);
     let Delivery { from, to, body, .. } = *delivery;
@@ -57,6 +59,7 @@ pub async fn carry(carrier: &Client, urls: &AppUrl, delivery: &Delivery<'_>) -> 
                 media_urls: delivery.media_urls,
                 status_callback,
                 max_price: delivery.max_price,
+                leave: delivery.leave,
             };
             carrier.send_message(&message).await?
         }
@@ -69,6 +72,7 @@ pub async fn carry(carrier: &Client, urls: &AppUrl, delivery: &Delivery<'_>) -> 
                     body,
                     media_url,
                     status_callback,
+                    leave: delivery.leave,
                 })
                 .await?
         }

@@ -9,7 +9,7 @@ use common::domain::destination::AllowedCountries;
 use common::domain::{PhoneNumber, Scope};
 use common::http::{Problem, RawRequest};
 use common::metrics::{self, Metric};
-use common::signalwire::{self, Client};
+use common::signalwire::{self, Client, Leave};
 use common::store::{self, Begin, Finish, NewMessage, Store};
 use common::webhook::urls::AppUrl;
 use jiff::Timestamp;
@@ -66,6 +66,9 @@ impl From<store::Error> for Failure {
     }
 }
 
+/// How often a message is offered again that has certainly not been sent.
+const TRIES_MORE: usize = 2;
+
 /// A request that may be sent, and for whom.
 struct Asked {
     request: SendRequest,
@@ -111,10 +114,12 @@ impl App {
         let asked = ask(&parts, raw).await?;
         let id = Uuid::now_v7();
         metrics::correlate(&id);
+        let mut leave = Leave::ask();
         let begun = match begin(&parts, &asked, id).await {
             Err(store::Error::Credentials(code)) => match self.0.renewed(&parts).await {
                 Some(renewed) => {
                     parts = renewed;
+                    leave = Leave::ask();
                     begin(&parts, &asked, id).await?
                 }
                 None => return Err(store::Error::Credentials(code).into()),
@@ -192,13 +197,23 @@ impl App {
                 created_at,
                 max_price,
             } => {
-                let delivery = delivery(request, id, &from, max_price);
+                let mut delivery = delivery(request, id, &from, max_price, leave);
                 let mut carried = carry(&parts.carrier, &parts.urls, &delivery).await;
-                if matches!(carried, Err(signalwire::Error::Unauthorized { .. }))
-                    && let Some(renewed) = self.0.renewed(&parts).await
-                {
-                    // refused means not sent: once more with the new token, unless somebody said STOP meanwhile
-                    parts = renewed;
+                let mut is_renewed = false;
+                for _ in 0..TRIES_MORE {
+                    match &carried {
+                        Err(signalwire::Error::TooLate) => {}
+                        Err(signalwire::Error::Unauthorized { .. }) if !is_renewed => {
+                            match self.0.renewed(&parts).await {
+                                Some(renewed) => parts = renewed,
+                                None => break,
+                            }
+                            is_renewed = true;
+                        }
+                        _ => break,
+                    }
+                    // not sent: once more, with the new token if there is one, unless somebody said STOP meanwhile
+                    delivery.leave = Leave::ask();
                     if !parts.store.may_still_send(request.workspace_id, id).await? {
                         let answer = Answer::problem(&refused("opted_out", Why::default()));
                         remember(&parts, &asked, id, "failed", &answer).await;
@@ -287,7 +302,10 @@ impl App {
             ),
             Err(error) => {
                 // not taken, and waiting helps: the same key may send later
-                let keep_key = !matches!(error, signalwire::Error::RateLimited { .. });
+                let keep_key = !matches!(
+                    error,
+                    signalwire::Error::RateLimited { .. } | signalwire::Error::TooLate
+                );
                 let problem = carrier_refused(error).with("messageId", row.id.to_string());
                 (None, "failed", None, keep_key, Answer::problem(&problem))
             }
@@ -370,6 +388,7 @@ fn delivery<'a>(
     id: Uuid,
     from: &'a str,
     max_price: Option<Decimal>,
+    leave: Leave,
 ) -> Delivery<'a> {
     Delivery {
         id,
@@ -380,6 +399,7 @@ fn delivery<'a>(
         media_urls: &request.media_urls,
         connect: request.connect.as_ref().map(PhoneNumber::as_str),
         max_price,
+        leave,
     }
 }
 

@@ -338,7 +338,7 @@ async fn buy(parts: &Parts, order: &Order, number: &str) -> Result<Option<OwnedN
                 "the SignalWire account has no balance: top it up, then retry this order".to_owned(),
             ))
         }
-        Err(error @ (Carrier::Unauthorized { .. } | Carrier::RateLimited { .. })) => {
+        Err(error @ (Carrier::Unauthorized { .. } | Carrier::RateLimited { .. } | Carrier::TooLate)) => {
             Err(later(&error, "the purchase"))
         }
         Ok(_) | Err(Carrier::Refused { .. } | Carrier::NotFound) => {

@@ -3,7 +3,7 @@
 
 use crate::handler::Parts;
 use crate::run::Run;
-use common::signalwire::Error as Carrier;
+use common::signalwire::{Error as Carrier, Leave};
 use common::store::{self, Finish, Held};
 use outbound_send::Channel;
 use outbound_send::carry::{Delivery, carry};
@@ -15,9 +15,10 @@ const PAUSE_SECONDS: u32 = 60;
 /// Sends what is due.
 pub async fn send_due(parts: &Parts, run: &mut Run) {
     while run.has_time() {
+        let leave = Leave::ask();
         match parts.store().release_held().await {
             Ok(None) => return,
-            Ok(Some(held)) => match send(parts, &held).await {
+            Ok(Some(held)) => match send(parts, &held, leave).await {
                 Ok(true) => run.count("held_messages_sent", 1),
                 Ok(false) => run.count("held_messages_not_sent", 1),
                 Err(Stop::Store(error)) => return run.store_problem("held messages", &error),
@@ -39,7 +40,7 @@ impl From<store::Error> for Stop {
     }
 }
 
-async fn send(parts: &Parts, held: &Held) -> Result<bool, Stop> {
+async fn send(parts: &Parts, held: &Held, leave: Leave) -> Result<bool, Stop> {
     let Held::Due {
         id,
         workspace_id,
@@ -72,6 +73,7 @@ async fn send(parts: &Parts, held: &Held) -> Result<bool, Stop> {
         media_urls: &media_urls,
         connect: None,
         max_price: *max_price,
+        leave,
     };
     let carried = carry(&parts.provisioning.carrier, &parts.provisioning.urls, &delivery).await;
     let mut finish = Finish {
@@ -106,6 +108,10 @@ async fn send(parts: &Parts, held: &Held) -> Result<bool, Stop> {
             let seconds = seconds.unwrap_or(PAUSE_SECONDS).clamp(1, 3600);
             parts.store().hold_again(*id, seconds).await?;
             Err(Stop::Carrier(error))
+        }
+        Err(Carrier::TooLate) => {
+            parts.store().hold_again(*id, PAUSE_SECONDS).await?;
+            Ok(false)
         }
         Err(error @ Carrier::Unauthorized { .. }) => {
             parts.store().hold_again(*id, PAUSE_SECONDS).await?;

@@ -90,6 +90,7 @@ impl Desk {
             media_urls: &[],
             status_callback: "http://127.0.0.1:9/lost",
             max_price: None,
+            leave: common::signalwire::Leave::ask(),
         };
         let sid = client.send_message(&request).await.unwrap().sid;
         self.fixture.simulator.settle().await;

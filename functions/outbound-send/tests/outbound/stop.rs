@@ -82,3 +82,64 @@ async fn nothing_reaches_the_carrier_after_an_acknowledged_stop() {
         "both happened: {sent} sent, {refused} refused"
     );
 }
+
+/// The statement that gives leave takes longer than the leave holds, and a STOP stands in line behind it: the STOP waits for the send
+/// as long as it waits for anything, and is acknowledged. Then nothing may begin.
+#[tokio::test]
+async fn a_send_that_comes_late_asks_again() {
+    let desk = Desk::open(&[]).await;
+    let to_customer = "+14155553000";
+    let body = json!({ "channel": "sms", "to": to_customer, "body": "Hi", "workspaceId": desk.workspace });
+    let lock = desk.fixture.database.superuser_client().await;
+    // in a transaction of its own each time: within one, who waits is read once
+    let watch = desk.fixture.database.superuser_client().await;
+    let waiting = async |count: i64| {
+        let blocked = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+        while watch.query_one(blocked, &[]).await.unwrap().get::<_, i64>(0) < count {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    let stopping = desk.fixture.database.superuser_client().await;
+    for is_stopped in [false, true] {
+        lock.batch_execute("begin").await.unwrap();
+        let consent = "select lock_consent($1, $2)";
+        lock.execute(consent, &[&NUMBER, &to_customer]).await.unwrap();
+        let held = async {
+            waiting(1).await;
+            if is_stopped {
+                waiting(2).await;
+            }
+            // longer than any leave holds
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            lock.batch_execute("commit").await.unwrap();
+        };
+        let stop = async {
+            if is_stopped {
+                waiting(1).await;
+                let stop = "select outcome from record_inbound_message($1, 'SM1', 'sms', $2, $3, 'STOP', '[]', 1, false, 'stop', 'STOP', now())";
+                stopping
+                    .query_one(stop, &[&Uuid::now_v7(), &NUMBER, &to_customer])
+                    .await
+                    .unwrap();
+            }
+            desk.carried()
+        };
+        let (answer, carried, ()) = tokio::join!(desk.ask(&body), stop, held);
+        if is_stopped {
+            assert_eq!((answer.0, &answer.1["code"]), (409, &json!("opted_out")));
+            assert_eq!((carried, desk.carried()), (1, 1), "nothing more than the first");
+            let row = "conversation_messages where status = 'failed' and external_id is null and offered_at is null";
+            assert_eq!(desk.fixture.count(row).await, 1);
+        } else {
+            assert_eq!(answer.0, 201, "{}", answer.1);
+            assert_eq!(desk.carried(), 1);
+            assert_eq!(
+                desk.fixture
+                    .count("conversation_messages where offered_at is not null")
+                    .await,
+                1,
+                "it asked again before it was sent"
+            );
+        }
+    }
+}
