@@ -212,7 +212,11 @@ pub async fn status(store: &Store, payload: &Payload, path: &str, query: &str) -
             phone_number,
             readiness,
             reason,
+            number_id,
         } => {
+            if let Some(number) = number_id {
+                metrics::correlate_only(&number);
+            }
             store.record_readiness(&phone_number, readiness, reason).await?;
             tracing::info!(readiness, "Messaging readiness recorded");
         }

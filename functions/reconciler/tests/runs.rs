@@ -46,6 +46,14 @@ impl Desk {
         report
     }
 
+    /// A run, and what its line says that it was about.
+    async fn told(&self) -> (Value, Vec<String>) {
+        let (report, line) = common::metrics::told("r-1", self.run()).await;
+        let line: Value = serde_json::from_str(&line).unwrap();
+        let ids = line["correlation_id"].as_str().unwrap().split(',');
+        (report, ids.map(str::to_owned).collect())
+    }
+
     /// A row as outbound-send leaves it.
     async fn outbound(&self, sid: Option<&str>, status: &str, body: &str, seconds_ago: f64) -> Uuid {
         let thread = "insert into conversations (workspace_id, channel, business_phone, customer_phone) values ($1, 'sms', $2, $3)
@@ -195,8 +203,8 @@ async fn inbound_messages_that_no_webhook_brought() {
         .simulator
         .inbound_sms(CUSTOMER, PLATFORM_NUMBER, "Who are you?")
         .await;
-    for _ in 0..2 {
-        desk.run().await;
+    for is_first in [true, false] {
+        let (_, correlations) = desk.told().await;
         let row = desk
             .fixture
             .row(&format!(
@@ -204,6 +212,8 @@ async fn inbound_messages_that_no_webhook_brought() {
                 missed.sid
             ))
             .await;
+        let id = row["id"].as_str().unwrap().to_owned();
+        assert_eq!(correlations.contains(&id), is_first, "{correlations:?}");
         assert_eq!(
             (&row["body"], &row["status"], &row["direction"]),
             (&"Anybody there?".into(), &"received".into(), &"inbound".into())
@@ -422,7 +432,24 @@ async fn campaign_assignments_are_followed() {
     let desk = Desk::open_with(&[("SIGNALWIRE_CAMPAIGN_ID", &campaign)]).await;
     let insert = "insert into phone_number_readiness (phone_number_id, workspace_id, messaging_readiness) select id, workspace_id, 'pending' from workspace_phone_numbers";
     desk.fixture.sql.execute(insert, &[]).await.unwrap();
-    assert_eq!(desk.run().await["counts"]["campaign_assignments_asked"], 1);
+    let number = desk.fixture.row("workspace_phone_numbers").await["id"].clone();
+    let (report, correlations) = desk.told().await;
+    assert_eq!(report["counts"]["campaign_assignments_asked"], 1);
+    // what the run says of the number, the carrier says when it calls back
+    let number = number.as_str().unwrap();
+    assert!(
+        correlations.contains(&number.to_owned()),
+        "{number} is not in {correlations:?}"
+    );
+    let callback = desk.fixture.simulator.ledger().orders[0]
+        .status_callback_url
+        .clone();
+    assert!(
+        callback
+            .as_deref()
+            .is_some_and(|url| url.ends_with(&format!("/status/campaign/{number}"))),
+        "{callback:?}"
+    );
     desk.fixture.simulator.settle().await;
     desk.run().await;
     assert_eq!(
