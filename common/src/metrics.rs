@@ -207,7 +207,8 @@ pub async fn told<F: Future>(request_id: &str, work: F) -> (F::Output, String) {
     let request_id = request_id.to_owned();
     NOTES
         .scope(Mutex::default(), async move {
-            let output = work.await;
+            // boxed: the compiler gives up on the layout of futures that are nested too deeply
+            let output = Box::pin(work).await;
             let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
             let milliseconds = started.elapsed().as_secs_f64() * 1000.0;
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -4,7 +4,8 @@ exactly the variables that CloudFormation computed, the secret and the queues of
 There is no database here, so it shows what a stack does while Postgres is away: webhooks end in the spool, events on the
 queue, and nothing crashes. With a database the same events run under `cargo xtask lambda-events`.
 
-usage: deploy.py TEMPLATE BINARIES EVENTS, with a Python that has moto[server]. BINARIES is a path in which {} stands for a function.
+usage: deploy.py TEMPLATE BINARIES EVENTS, with a Python that has moto[server]. BINARIES is
+a path in which {function} stands for a function's logical name and {binary} for its binary.
 """
 
 import base64
@@ -332,7 +333,7 @@ def rehearse(endpoint, template, binaries, events):
         computed = client("lambda").get_function_configuration(FunctionName=name)["Environment"]["Variables"]
         computed = {name: str(value) for name, value in computed.items()}  # moto keeps numbers
         variables = {**computed, "AWS_ENDPOINT_URL": endpoint, "AWS_REGION": REGION, "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
-        runtime = Runtime(name, binaries.replace("{}", binary), variables)
+        runtime = Runtime(name, binaries.replace("{function}", logical).replace("{binary}", binary), variables)
         before = waiting(outputs["SpoolQueueUrl"]), waiting(outputs["ProvisioningQueueUrl"])
         files = sorted((events / binary).glob("*.json"))
         played = {file.name: json.loads(file.read_text()) for file in files} or {"openapi": OPENAPI}

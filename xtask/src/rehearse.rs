@@ -1,8 +1,13 @@
 //! `cargo xtask rehearse`: as much of a deployment as there is without an AWS account. The template is linted with the serverless
-//! rules, translated as CloudFormation gets it, and deployed to the emulator moto; the built functions run with what that made.
+//! rules, every function is built by `sam build`, the template is translated as CloudFormation gets it and deployed to the emulator
+//! moto; the functions run with what that made.
+
+mod build;
 
 use std::fs;
+use std::path::PathBuf;
 
+use crate::lambda_events::TOOLS as LAMBDA;
 use crate::process;
 use crate::sam;
 use crate::venv::{self, Tools};
@@ -16,9 +21,9 @@ const NOT_FOR_US: [&str; 4] = [
     "ES7000", // an alarm that cannot be mailed has nobody who would read its dead letters
 ];
 
-const EMULATOR: Tools = Tools {
-    name: "moto-venv",
-    requirements: &["moto[server]==5.2.5"],
+const WORKFLOWS: Tools = Tools {
+    name: "workflows-venv",
+    requirements: &["check-jsonschema==0.39.0"],
 };
 
 /// Runs all of it.
@@ -38,15 +43,22 @@ pub fn run(workspace: &Workspace) -> Result<(), String> {
             .env("AWS_DEFAULT_REGION", "us-east-1"),
     )?;
 
-    let mut build = workspace.cargo(&["build"]);
-    for function in &workspace.functions {
-        build.args(["-p", function, "--bin", function]);
-    }
-    process::aloud(&mut build)?;
+    let workflows = venv::ensure(workspace, &WORKFLOWS)?;
+    process::aloud(
+        workspace
+            .command(workflows.program("check-jsonschema"))
+            .args(["--builtin-schema", "vendor.github-workflows"])
+            .args(workflow_files(workspace)?),
+    )?;
 
     let directory = workspace.target.join("rehearsal");
     fs::create_dir_all(&directory)
         .map_err(|error| format!("cannot make {}: {error}", directory.display()))?;
+    let lambda = venv::ensure(workspace, &LAMBDA)?;
+    let binaries = match build::run(workspace, &lint, &lambda)?.runnable() {
+        Some(binaries) => binaries,
+        None => build_for_this_machine(workspace)?,
+    };
     let translated = directory.join("template.json");
     process::aloud(
         workspace
@@ -56,14 +68,39 @@ pub fn run(workspace: &Workspace) -> Result<(), String> {
             .arg(&translated)
             .env("AWS_DEFAULT_REGION", "us-east-1"),
     )?;
-    let emulator = venv::ensure(workspace, &EMULATOR)?;
+    // the tests' emulator: one installation, and one version
+    let emulator = process::stdout_of(&mut workspace.cargo(&[
+        "run",
+        "--quiet",
+        "--package",
+        "testkit",
+        "--bin",
+        "emulator-python",
+    ]))?;
     process::aloud(
         workspace
-            .command(emulator.program("python"))
+            .command(emulator.trim())
             .arg("xtask/rehearsal/deploy.py")
-            .arg(emulator.program("moto_server"))
             .arg(&translated)
-            .arg(workspace.target.join("debug"))
+            .arg(binaries)
             .arg("events"),
     )
+}
+
+/// The same functions for the machine that has to run them, where the stack's are for another.
+fn build_for_this_machine(workspace: &Workspace) -> Result<String, String> {
+    let mut build = workspace.cargo(&["build"]);
+    for function in &workspace.functions {
+        build.args(["-p", function, "--bin", function]);
+    }
+    process::aloud(&mut build)?;
+    Ok(format!("{}/{{binary}}", workspace.target.join("debug").display()))
+}
+
+fn workflow_files(workspace: &Workspace) -> Result<Vec<PathBuf>, String> {
+    let directory = workspace.root.join(".github/workflows");
+    let read = || -> std::io::Result<Vec<PathBuf>> {
+        fs::read_dir(&directory)?.map(|entry| Ok(entry?.path())).collect()
+    };
+    read().map_err(|error| format!("cannot read {}: {error}", directory.display()))
 }

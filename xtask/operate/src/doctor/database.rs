@@ -3,6 +3,7 @@
 use super::Findings;
 use common::config::Settings;
 use common::store::DatabaseUrl;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::SqlState;
@@ -39,7 +40,7 @@ pub(super) async fn examine(settings: &Settings) -> Findings {
         );
     }
     let is_pooled = match connect(&url).await {
-        Ok(second) => share_a_server(&client, &second).await,
+        Ok(second) => share_servers(&client, &second).await,
         Err(_) => false,
     };
     if is_pooled {
@@ -181,8 +182,10 @@ async fn version(client: &Client, findings: &mut Findings) -> Result<(), Error> 
     Ok(())
 }
 
-/// Two connections that are both open share a server process only behind a transaction pooler.
-async fn share_a_server(one: &Client, other: &Client) -> bool {
+/// Two connections that are both open share server processes, and one connection has several, only behind a transaction pooler. A
+/// pooler may give them one each for a while, so they are asked a few times, and at once.
+async fn share_servers(one: &Client, other: &Client) -> bool {
+    const ASKED: usize = 5;
     let process = async |client: &Client| -> Option<i32> {
         let rows = client.simple_query("select pg_backend_pid()").await.ok()?;
         rows.iter().find_map(|message| match message {
@@ -190,8 +193,15 @@ async fn share_a_server(one: &Client, other: &Client) -> bool {
             _ => None,
         })
     };
-    let (first, second) = (process(one).await, process(other).await);
-    first.is_some() && first == second
+    let (mut first, mut second) = (BTreeSet::new(), BTreeSet::new());
+    for _ in 0..ASKED {
+        first.extend(process(one).await);
+        second.extend(process(other).await);
+        let (a, b) = futures_util::join!(process(one), process(other));
+        first.extend(a);
+        second.extend(b);
+    }
+    first.len() > 1 || second.len() > 1 || !first.is_disjoint(&second)
 }
 
 async fn migrations(settings: &Settings, is_pooled: bool, findings: &mut Findings) {
@@ -211,7 +221,7 @@ async fn migrations(settings: &Settings, is_pooled: bool, findings: &mut Finding
         return;
     };
     match connect(&url).await {
-        Ok(second) if share_a_server(&first, &second).await => {
+        Ok(second) if share_servers(&first, &second).await => {
             findings.fault("MIGRATION_DATABASE_URL goes through a transaction pooler", ADVICE);
         }
         _ => findings.well("MIGRATION_DATABASE_URL is a direct connection"),
