@@ -45,6 +45,12 @@ pub(super) async fn examine(settings: &Settings) -> Findings {
     };
     if is_pooled {
         findings.well("DATABASE_URL goes through a transaction pooler, which the functions can do with");
+        if url.config().get_options().is_some() {
+            findings.fault(
+                "the `options` of DATABASE_URL do not hold behind the pooler: its server connections were begun without them",
+                "take `options` out of the URL, and give the settings to the role: ALTER ROLE … SET",
+            );
+        }
     } else {
         findings.well("DATABASE_URL is a direct connection (or a session pooler)");
     }
@@ -92,6 +98,11 @@ fn describe(error: &Error) -> String {
         code if *code == SqlState::INVALID_PASSWORD => " (user or password is wrong)",
         code if *code == SqlState::INVALID_CATALOG_NAME => " (there is no such database)",
         code if *code == SqlState::TOO_MANY_CONNECTIONS => " (use the provider's pooled URL)",
+        // PgBouncer's words, and Neon's
+        _ if refusal.message().contains("startup parameter") => {
+            " (a pooler carries no settings of a session: take `options` out of the URL, and give them to the role with \
+             ALTER ROLE … SET)"
+        }
         _ => "",
     };
     format!("{} {}{advice}", refusal.code().code(), refusal.message())
@@ -110,9 +121,10 @@ async fn reach(url: &DatabaseUrl, name: &str, findings: &mut Findings) -> Option
     }
 }
 
+/// Unnamed statements throughout: behind a transaction pooler a named one may not be there when it is used.
 async fn look(client: &Client, findings: &mut Findings) -> Result<(), Error> {
     let row = client
-        .query_one(
+        .query_typed_one(
             "select current_setting('server_version_num')::integer, current_setting('server_version'),
                     r.rolsuper, r.rolbypassrls, r.rolname::text
              from pg_roles r where r.rolname = current_user",
@@ -135,7 +147,7 @@ async fn look(client: &Client, findings: &mut Findings) -> Result<(), Error> {
         findings.well(format!("the role `{role}` is bound by row-level security"));
     }
     let operator = client
-        .query_opt("select 1 from pg_roles where rolname = 'ringspace_operator'", &[])
+        .query_typed_opt("select 1 from pg_roles where rolname = 'ringspace_operator'", &[])
         .await?;
     if operator.is_some() {
         findings.well("the role ringspace_operator is there");
@@ -150,14 +162,14 @@ async fn look(client: &Client, findings: &mut Findings) -> Result<(), Error> {
 
 async fn version(client: &Client, findings: &mut Findings) -> Result<(), Error> {
     let history: Option<String> = client
-        .query_one("select to_regclass('refinery_schema_history')::text", &[])
+        .query_typed_one("select to_regclass('refinery_schema_history')::text", &[])
         .await?
         .get(0);
     let latest = migrator::latest().unwrap_or_default();
     let applied = match history {
         None => 0,
         Some(_) => client
-            .query_one(
+            .query_typed_one(
                 "select coalesce(max(version), 0)::bigint from refinery_schema_history",
                 &[],
             )
