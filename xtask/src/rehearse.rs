@@ -26,6 +26,9 @@ const WORKFLOWS: Tools = Tools {
     requirements: &["check-jsonschema==0.39.0"],
 };
 
+/// Says where the Python is that has the emulator (`devstack/testkit`).
+const EMULATOR: &str = "emulator-python";
+
 /// Runs all of it.
 pub fn run(workspace: &Workspace) -> Result<(), String> {
     let lint = sam::install(workspace)?;
@@ -55,10 +58,12 @@ pub fn run(workspace: &Workspace) -> Result<(), String> {
     fs::create_dir_all(&directory)
         .map_err(|error| format!("cannot make {}: {error}", directory.display()))?;
     let lambda = venv::ensure(workspace, &LAMBDA)?;
-    let binaries = match build::run(workspace, &lint, &lambda)?.runnable() {
-        Some(binaries) => binaries,
-        None => build_for_this_machine(workspace)?,
-    };
+    let built = build::run(workspace, &lint, &lambda)?;
+    let here = build_for_this_machine(workspace, built.runnable().is_none())?;
+    let binaries = built
+        .runnable()
+        .unwrap_or_else(|| format!("{}/{{binary}}", here.display()));
+
     let translated = directory.join("template.json");
     process::aloud(
         workspace
@@ -69,14 +74,7 @@ pub fn run(workspace: &Workspace) -> Result<(), String> {
             .env("AWS_DEFAULT_REGION", "us-east-1"),
     )?;
     // the tests' emulator: one installation, and one version
-    let emulator = process::stdout_of(&mut workspace.cargo(&[
-        "run",
-        "--quiet",
-        "--package",
-        "testkit",
-        "--bin",
-        "emulator-python",
-    ]))?;
+    let emulator = process::stdout_of(&mut workspace.command(here.join(EMULATOR)))?;
     process::aloud(
         workspace
             .command(emulator.trim())
@@ -87,14 +85,17 @@ pub fn run(workspace: &Workspace) -> Result<(), String> {
     )
 }
 
-/// The same functions for the machine that has to run them, where the stack's are for another.
-fn build_for_this_machine(workspace: &Workspace) -> Result<String, String> {
-    let mut build = workspace.cargo(&["build"]);
-    for function in &workspace.functions {
-        build.args(["-p", function, "--bin", function]);
+/// What runs here; gives its directory. The functions are among it where those of the stack are for another machine.
+fn build_for_this_machine(workspace: &Workspace, with_functions: bool) -> Result<PathBuf, String> {
+    // of the whole workspace, so that dependencies have the features that the tests were built with, and are not built again
+    let mut build = workspace.cargo(&["build", "--workspace", "--bin", EMULATOR]);
+    if with_functions {
+        for function in &workspace.functions {
+            build.args(["--bin", function]);
+        }
     }
     process::aloud(&mut build)?;
-    Ok(format!("{}/{{binary}}", workspace.target.join("debug").display()))
+    Ok(workspace.target.join("debug"))
 }
 
 fn workflow_files(workspace: &Workspace) -> Result<Vec<PathBuf>, String> {
