@@ -111,15 +111,24 @@ language sql stable as $$
         'lastMessageAt', api_time(c.last_message_at), 'createdAt', api_time(c.created_at))
 $$;
 
+-- What a customer sent lies at the carrier, where whoever learns the address can read it for ever: it is served through us. What the
+-- workspace sent is its own, and shown as it was given.
+create function attachments_view(m conversation_messages) returns jsonb
+language sql stable as $$
+    select coalesce(jsonb_agg(jsonb_build_object(
+        'url', case when m.direction = 'inbound' and a.item ->> 'url' is not null then
+            format('/api/workspaces/%s/messages/%s/media/%s', m.workspace_id, m.id, a.place - 1) else a.item ->> 'url' end,
+        'contentType', a.item ->> 'contentType') order by a.place), '[]')
+    from jsonb_array_elements(m.attachments) with ordinality a (item, place)
+$$;
+
 create function message_view(m conversation_messages, p_channel text) returns jsonb
 language sql stable as $$
     select jsonb_build_object(
         'id', m.id, 'conversationId', m.conversation_id, 'channel', p_channel, 'direction', m.direction,
         'from', m.sender_phone, 'to', m.recipient_phone, 'body', m.body, 'status', m.status, 'sid', m.external_id,
         'segments', m.segments, 'price', api_money(m.price, m.price_unit),
-        'attachments', coalesce((
-            select jsonb_agg(jsonb_build_object('url', a ->> 'url', 'contentType', a ->> 'contentType'))
-            from jsonb_array_elements(m.attachments) a), '[]'),
+        'attachments', attachments_view(m),
         'failure', failure_view(m),
         'call', case when p_channel = 'call' then jsonb_build_object(
             'durationSeconds', m.call_duration, 'forwardedLeg', m.dial_status, 'transcript', m.call_transcription,
@@ -304,8 +313,9 @@ begin
         return api_refused('not_found');
     end if;
     select c.channel into said_by from conversations c where c.id = message.conversation_id;
-    -- where the recording lies is for us alone, who have the carrier's credentials
+    -- where files lie is for us alone, who have the carrier's credentials
     return api_done(message_view(message, said_by)) || jsonb_build_object('private', jsonb_build_object(
+        'media', case when message.direction = 'inbound' then message.attachments end,
         'recordingUrl', message.call_recording_url, 'recordingSid', message.call_recording_sid));
 end $$;
 

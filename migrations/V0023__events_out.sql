@@ -186,7 +186,7 @@ language sql stable as $$
             when 'message' then (
                 select jsonb_build_object(
                     'messageId', m.id, 'conversationId', m.conversation_id, 'channel', c.channel, 'direction', m.direction,
-                    'from', m.sender_phone, 'to', m.recipient_phone, 'body', m.body, 'attachments', m.attachments,
+                    'from', m.sender_phone, 'to', m.recipient_phone, 'body', m.body, 'attachments', attachments_view(m),
                     'segments', m.segments, 'sid', m.external_id, 'status', m.status, 'createdAt', api_time(m.created_at))
                 from conversation_messages m join conversations c on c.id = m.conversation_id
                 where m.id = (p_event).subject_id and m.workspace_id = (p_event).workspace_id)
