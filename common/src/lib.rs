@@ -12,6 +12,7 @@
 //! - [`caller`]: who calls the API and what they may do; [`bearer`]: their tokens. [`telemetry`]: the log;
 //!   [`metrics`]: one line an invocation, and what is counted.
 
+mod aws_http;
 pub mod bearer;
 pub mod bus;
 pub mod caller;

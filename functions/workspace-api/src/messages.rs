@@ -1,4 +1,4 @@
-//! Messages and calls: one alone, its recording, its story, and another try.
+//! Messages and calls: one alone, its files, its story, and another try.
 
 use crate::field::{Field, Kind, Schema};
 use crate::problems;
@@ -46,7 +46,12 @@ const ATTACHMENT: Schema = Schema {
     name: "Attachment",
     doc: "A picture, or another file.",
     fields: &[
-        Field::new("url", Kind::Text(4000), "Where it is.").nullable(),
+        Field::new(
+            "url",
+            Kind::Text(4000),
+            "Where it is: a path of this API for what a customer sent, otherwise as it was given.",
+        )
+        .nullable(),
         Field::new("contentType", Kind::Text(200), "What it is, if that is known.").nullable(),
     ],
 };
@@ -290,6 +295,19 @@ pub const ROUTES: &[Route] = &[
         run: Run::Custom(|call| Box::pin(recording(call))),
     },
     Route {
+        method: "GET",
+        path: "/api/workspaces/{workspaceId}/messages/{messageId}/media/{mediaIndex}",
+        operation: "getMedia",
+        summary: "A picture or another file that a customer sent; the first of a message is 0.",
+        scope: Scope::ConversationsRead,
+        query: &[],
+        body: Body::None,
+        needs_key: false,
+        answers: Answers::File("*/*"),
+        refusals: &["carrier_refused"],
+        run: Run::Custom(|call| Box::pin(media(call))),
+    },
+    Route {
         method: "POST",
         path: "/api/workspaces/{workspaceId}/messages/{messageId}/resend",
         operation: "resendMessage",
@@ -310,32 +328,103 @@ pub const ROUTES: &[Route] = &[
     },
 ];
 
-/// Fetched from the carrier by us: its own address is one that whoever has it can use for ever.
-async fn recording(mut call: Call<'_>) -> Result<Response<Bytes>, Failure> {
-    let known = call.ask(&api::GET_MESSAGE, &call.arguments).await?;
-    let Some(url) = known.private["recordingUrl"].as_str() else {
-        return Err(problems::not_found().into());
+/// Which file of a message.
+enum File {
+    Recording,
+    Media(usize),
+}
+
+async fn recording(call: Call<'_>) -> Result<Response<Bytes>, Failure> {
+    let (bytes, _) = fetch(call, &File::Recording).await?;
+    Ok(file(bytes, HeaderValue::from_static("audio/mpeg")))
+}
+
+async fn media(call: Call<'_>) -> Result<Response<Bytes>, Failure> {
+    let index = call.arguments["mediaIndex"].as_u64().unwrap_or(u64::MAX);
+    let index = usize::try_from(index).unwrap_or(usize::MAX);
+    let (bytes, stated) = fetch(call, &File::Media(index)).await?;
+    let mut response = file(bytes, shown_as(stated.as_deref()));
+    // a stranger chose these bytes: no browser runs them as a page of ours
+    for (name, value) in [
+        ("x-content-type-options", "nosniff"),
+        ("content-security-policy", "default-src 'none'; sandbox"),
+        ("content-disposition", "attachment"),
+    ] {
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
+    }
+    Ok(response)
+}
+
+/// The type that the carrier stated, where it is one that is only looked at or listened to.
+fn shown_as(stated: Option<&str>) -> HeaderValue {
+    let harmless = |kind: &&str| {
+        (["image/", "audio/", "video/"]
+            .iter()
+            .any(|start| kind.starts_with(start))
+            && !kind.contains("svg"))
+            || ["text/vcard", "text/x-vcard", "text/calendar", "application/pdf"].contains(kind)
     };
-    let mut fetched = call.parts.carrier.fetch_recording(url).await;
+    stated
+        .map(|stated| {
+            stated
+                .split(';')
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_ascii_lowercase()
+        })
+        .filter(|kind| harmless(&kind.as_str()))
+        .and_then(|kind| HeaderValue::from_str(&kind).ok())
+        .unwrap_or(HeaderValue::from_static("application/octet-stream"))
+}
+
+fn file(bytes: Vec<u8>, kind: HeaderValue) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::Binary(bytes));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, kind);
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, max-age=300"),
+    );
+    response
+}
+
+/// Fetched from the carrier by us: its own address is one that whoever has it can use for ever. Beside the file the type that the
+/// carrier stated for it.
+async fn fetch(mut call: Call<'_>, which: &File) -> Result<(Vec<u8>, Option<String>), Failure> {
+    let known = call.ask(&api::GET_MESSAGE, &call.arguments).await?.private;
+    let (url, stated) = match which {
+        File::Recording => (&known["recordingUrl"], None),
+        File::Media(index) => {
+            let item = &known["media"][*index];
+            (&item["url"], item["contentType"].as_str())
+        }
+    };
+    let url = url.as_str().ok_or_else(problems::not_found)?;
+    let mut fetched = fetch_with(&call.parts.carrier, which, url).await;
     if matches!(fetched, Err(signalwire::Error::Unauthorized { .. }))
         && let Some(renewed) = call.live.renewed(&call.parts).await
     {
-        fetched = renewed.carrier.fetch_recording(url).await;
+        fetched = fetch_with(&renewed.carrier, which, url).await;
         call.parts = renewed;
     }
     match fetched {
-        Ok(bytes) => {
-            let mut response = Response::new(Bytes::Binary(bytes));
-            let headers = response.headers_mut();
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("audio/mpeg"));
-            headers.insert(
-                header::CACHE_CONTROL,
-                HeaderValue::from_static("private, max-age=300"),
-            );
-            Ok(response)
-        }
+        Ok(bytes) => Ok((bytes, stated.map(str::to_owned))),
         Err(signalwire::Error::NotFound) => Err(problems::not_found().into()),
         Err(error) => Err(problems::carrier(&error).into()),
+    }
+}
+
+async fn fetch_with(
+    carrier: &signalwire::Client,
+    which: &File,
+    url: &str,
+) -> Result<Vec<u8>, signalwire::Error> {
+    match which {
+        File::Recording => carrier.fetch_recording(url).await,
+        File::Media(_) => carrier.fetch_media(url).await,
     }
 }
 

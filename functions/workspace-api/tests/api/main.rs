@@ -3,6 +3,7 @@
 
 mod buying;
 mod examples;
+mod files;
 mod growth;
 mod missed_calls;
 mod refusals;
