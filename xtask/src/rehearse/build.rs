@@ -98,7 +98,7 @@ pub fn run(workspace: &Workspace, sam: &Venv, lambda: &Venv) -> Result<Built, St
         .env("PATH", lambda.path())
         .env("SAM_CLI_TELEMETRY", "0")
         .env("AWS_DEFAULT_REGION", "us-east-1")
-        // `sam build` without `--release`: the optimizer takes half an hour for what it does to eleven functions
+        // `sam build` without `--release`: the optimizer takes half an hour of two cores for eleven functions
         .env("SAM_BUILD_MODE", "debug")
         .env("CARGO_PROFILE_DEV_DEBUG", "none")
         .env("CARGO_INCREMENTAL", "0");
@@ -215,6 +215,22 @@ mod tests {
         binary.extend(machine.to_le_bytes());
         binary.extend(rest.bytes());
         binary
+    }
+
+    #[test]
+    fn the_template_can_be_had_for_the_other_architecture() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let workspace = Workspace {
+            root: root.clone(),
+            target: root.join("target"),
+            functions: Vec::new(),
+        };
+        let directory = std::env::temp_dir().join(format!("ringspace-xtask-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let text = fs::read_to_string(other_architecture(&workspace, &directory).unwrap()).unwrap();
+        fs::remove_dir_all(&directory).unwrap();
+        assert!(text.contains("Architectures: [x86_64]"));
+        assert!(text.contains(&format!("CodeUri: {}", root.display())));
     }
 
     #[test]
