@@ -2,7 +2,8 @@
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use common::config::{ConfigError, Live, Settings, SharedNumbers, StartError};
-use common::ingest::{self, Hook};
+use common::domain::destination::AllowedCountries;
+use common::ingest::{self, Hook, Policy};
 use common::metrics::{self, Metric};
 use common::receiver::Failure;
 use common::spool::Spooled;
@@ -13,6 +14,7 @@ use std::time::Duration;
 struct Parts {
     store: Store,
     shared: SharedNumbers,
+    countries: AllowedCountries,
 }
 
 impl Parts {
@@ -20,6 +22,7 @@ impl Parts {
         Ok(Self {
             store: Store::from_settings(settings, Duration::from_secs(10))?,
             shared: settings.shared_numbers()?,
+            countries: settings.allowed_countries()?,
         })
     }
 }
@@ -99,9 +102,13 @@ async fn replay(parts: &Parts, body: &str) -> Result<(), Stop> {
     let payload = spooled
         .payload()
         .map_err(|rejection| Stop::Poison(rejection.to_string()))?;
+    let policy = Policy {
+        shared: &parts.shared,
+        countries: &parts.countries,
+    };
     let stored = ingest::later(
         &parts.store,
-        &parts.shared,
+        policy,
         hook,
         payload,
         &spooled.path,
