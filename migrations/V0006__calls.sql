@@ -13,7 +13,7 @@ declare
     allowed tier_limits;
     refused text[];
 begin
-    select o_workspace, o_name, o_number_id into workspace_id, workspace_name, number_id
+    select o_workspace, o_number_id into workspace_id, number_id
     from route_inbound(p_business, p_customer, p_sid, p_shared);
     perform act_for(workspace_id);
 
@@ -27,6 +27,7 @@ begin
     end if;
 
     outcome := 'recorded';
+    select w.name into workspace_name from workspaces w where w.id = workspace_id;
     thread := lock_conversation(workspace_id, number_id, p_business, p_customer, 'call');
     insert into conversation_messages as m (
         id, workspace_id, conversation_id, direction, body, sender_phone, recipient_phone, external_id, status, may_text_back,
