@@ -345,21 +345,6 @@ begin
         'mediaUrls', (select jsonb_agg(a ->> 'url') from jsonb_array_elements(message.attachments) a))));
 end $$;
 
--- Says of a message which one it repeats.
-create function api_link_resend(p_workspace uuid, p_owner text, p_key bytea, p_scope text, p jsonb) returns jsonb
-language plpgsql as $$
-declare
-    permit record;
-begin
-    select * into permit from authorise(p_workspace, p_owner, p_key, p_scope);
-    if permit.refusal is not null then
-        return api_refused(permit.refusal);
-    end if;
-    update conversation_messages m set resend_of = (p ->> 'messageId')::uuid
-    where m.id = (p ->> 'newId')::uuid and m.workspace_id = p_workspace and m.resend_of is null;
-    return api_done('null');
-end $$;
-
 -- One customer over all numbers and channels of the workspace.
 create function api_get_customer(p_workspace uuid, p_owner text, p_key bytea, p_scope text, p jsonb) returns jsonb
 language plpgsql as $$

@@ -2,12 +2,13 @@
 
 alter table conversation_messages add column answers_call uuid references conversation_messages (id);
 comment on column conversation_messages.answers_call is 'the missed call that this text answers';
+alter table conversation_messages add column may_text_back boolean not null default false;
+comment on column conversation_messages.may_text_back is 'whether a text may go to the caller: the number exists, in one of ALLOWED_COUNTRIES';
 create unique index conversation_messages_answers_call on conversation_messages (answers_call) where answers_call is not null;
 
 -- Texts back to whoever called and was not answered, once a call, where the number has a `missed_call_text`. The text is a held
 -- message, so the reconciler sends it within minutes, outside the customer's quiet hours. As with any other send: consent, limits, a number
--- that may text, no talk between two machines. Callers outside North America cost many times as much and get none, nor do those
--- who hide their number.
+-- that may text, no talk between two machines. Whether a text may go to the caller's country was judged when the call came in.
 create function text_missed_call(p_call conversation_messages, p_pause interval) returns void
 language plpgsql as $$
 declare
@@ -22,7 +23,7 @@ begin
     select s.missed_call_text into words
     from conversations c join voice_settings s on s.phone_number_id = c.phone_number_id
     where c.id = p_call.conversation_id and s.missed_call_text <> '';
-    if not found or p_call.sender_phone !~ '^\+1[2-9][0-9]{9}$' or blocked_because(p_call.sender_phone) is not null
+    if not found or not p_call.may_text_back or blocked_because(p_call.sender_phone) is not null
        or exists (select from conversation_messages m where m.answers_call = p_call.id) then
         return;
     end if;

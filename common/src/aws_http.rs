@@ -83,3 +83,132 @@ fn told(error: reqwest::Error) -> ConnectorError {
         ConnectorError::io(error.into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Settings;
+    use crate::queue::Queue;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+    use tokio::net::{TcpListener, TcpStream};
+
+    /// What becomes of one request.
+    #[derive(Debug, Clone, Copy)]
+    enum Turn {
+        Taken,
+        Unavailable,
+        Dropped,
+        Silence,
+    }
+
+    const TAKEN: &str = r#"{"MessageId":"1","MD5OfMessageBody":"5d41402abc4b2a76b9719d911017c592"}"#;
+
+    /// A queue that does this with one request after the other; gives its settings, and how many there were.
+    async fn queue(turns: &'static [Turn]) -> (Queue, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let seen = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&seen);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, turns, Arc::clone(&counted)));
+            }
+        });
+        let queue_url = format!("{url}/1/queue");
+        let settings = Settings::of(&[("AWS_ENDPOINT_URL", &url), ("PROVISIONING_QUEUE_URL", &queue_url)]);
+        let queue = Queue::from_settings(&settings, "PROVISIONING_QUEUE_URL").unwrap();
+        (queue, seen)
+    }
+
+    async fn serve(stream: TcpStream, turns: &[Turn], seen: Arc<AtomicUsize>) {
+        while let Some(request) = read(&stream).await {
+            let lower = request.to_ascii_lowercase();
+            assert!(lower.contains("x-amz-target: amazonsqs.sendmessage"), "{request}");
+            assert!(lower.contains("authorization: aws4-hmac-sha256 "), "{request}");
+            let (status, body) = match turns[seen.fetch_add(1, Ordering::SeqCst).min(turns.len() - 1)] {
+                Turn::Taken => ("200 OK", TAKEN),
+                Turn::Unavailable => ("503 Service Unavailable", "{}"),
+                Turn::Dropped => return,
+                Turn::Silence => return tokio::time::sleep(Duration::from_secs(60)).await,
+            };
+            let length = body.len();
+            let answer = format!(
+                "HTTP/1.1 {status}\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: {length}\r\n\r\n{body}"
+            );
+            write(&stream, answer.as_bytes()).await;
+        }
+    }
+
+    /// One request, head and body; `None` at the end of the connection.
+    async fn read(stream: &TcpStream) -> Option<String> {
+        let mut text = String::new();
+        let mut part = [0; 4096];
+        loop {
+            stream.readable().await.ok()?;
+            match stream.try_read(&mut part) {
+                Ok(0) => return None,
+                Ok(count) => text.push_str(&String::from_utf8_lossy(&part[..count])),
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Err(_) => return None,
+            }
+            if let Some((head, body)) = text.split_once("\r\n\r\n") {
+                let head = head.to_ascii_lowercase();
+                let length = head.split_once("content-length: ")?.1;
+                let length: usize = length.lines().next()?.trim().parse().ok()?;
+                if body.len() >= length {
+                    return Some(text);
+                }
+            }
+        }
+    }
+
+    async fn write(stream: &TcpStream, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            stream.writable().await.unwrap();
+            if let Ok(count) = stream.try_write(bytes) {
+                bytes = &bytes[count..];
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_broke_or_a_service_that_is_busy_is_asked_again() {
+        let (queue, seen) = queue(&[
+            Turn::Taken,
+            Turn::Dropped, // as after a freeze: the kept connection is dead
+            Turn::Taken,
+            Turn::Unavailable,
+            Turn::Taken,
+        ])
+        .await;
+        for requests in [1, 3, 5] {
+            queue.send("hello").await.unwrap();
+            assert_eq!(seen.load(Ordering::SeqCst), requests);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_never_comes_ends_in_time() {
+        let (queue, _) = queue(&[Turn::Silence]).await;
+        let error = queue
+            .send_within("hello", Duration::from_millis(300))
+            .await
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the queue did not take the message: no answer within 300 ms"
+        );
+    }
+
+    #[tokio::test]
+    async fn nobody_there_is_told() {
+        let settings = Settings::of(&[
+            ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+            ("PROVISIONING_QUEUE_URL", "http://127.0.0.1:9/1/queue"),
+        ]);
+        let queue = Queue::from_settings(&settings, "PROVISIONING_QUEUE_URL").unwrap();
+        let error = queue.send("hello").await.unwrap_err().to_string();
+        assert!(error.contains("refused"), "{error}");
+    }
+}

@@ -5,12 +5,12 @@ use crate::problems;
 use crate::route::{Answers, Body, Call, Failure, Route, Run};
 use crate::shapes::{CHANNELS, MONEY};
 use common::domain::Scope;
-use common::http::{json, request_from_event};
+use common::http::request_from_event;
 use common::signalwire;
 use common::store::api;
 use lambda_http::http::{HeaderValue, header};
 use lambda_http::{Body as Bytes, Response};
-use serde_json::{Map, Value, json as object};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 const STATUSES: &[&str] = &[
@@ -438,7 +438,7 @@ async fn resend(call: Call<'_>) -> Result<Response<Bytes>, Failure> {
         call.text("messageId"),
         hex::encode(Sha256::digest(key))
     );
-    let event = object!({
+    let event = json!({
         "version": "2.0", "routeKey": "$default", "rawPath": "/api/communications", "rawQueryString": "",
         "headers": {
             "content-type": "application/json",
@@ -450,27 +450,6 @@ async fn resend(call: Call<'_>) -> Result<Response<Bytes>, Failure> {
     });
     let request = request_from_event(event)
         .map_err(|_| common::store::Error::Inconsistent("a message that cannot be sent again"))?;
-    let response = call.sender.handle(request).await;
-    if !response.status().is_success() {
-        return Ok(response);
-    }
-    let sent: Value = match response.body() {
-        Bytes::Text(text) => serde_json::from_str(text).unwrap_or_default(),
-        _ => Value::Null,
-    };
-    let link = Map::from_iter([
-        ("messageId".to_owned(), call.arguments["messageId"].clone()),
-        ("newId".to_owned(), sent["id"].clone()),
-    ]);
-    // it has been sent: what is missing now is said again by a repeat with the same key
-    if let Err(error) = call.ask(&api::LINK_RESEND, &link).await {
-        tracing::error!(?error, "Resend could not be linked with its message");
-    }
-    let mut answer = json(response.status().as_u16(), &sent);
-    if let Some(replayed) = response.headers().get("idempotent-replayed") {
-        answer
-            .headers_mut()
-            .insert("idempotent-replayed", replayed.clone());
-    }
-    Ok(answer)
+    let failed = call.text("messageId").parse().unwrap_or_default();
+    Ok(call.sender.resend(request, failed).await)
 }

@@ -79,7 +79,7 @@ impl Desk {
         ]);
         let call = InboundCall::read(&Form::parse(fields.as_bytes()).expect("a form")).expect("a call");
         let route = store
-            .record_inbound_call(Uuid::now_v7(), &call, false, jiff::Timestamp::now())
+            .record_inbound_call(Uuid::now_v7(), &call, false, true, jiff::Timestamp::now())
             .await;
         route.expect("it is stored").message_id.expect("it has a row")
     }

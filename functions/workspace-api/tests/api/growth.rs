@@ -53,6 +53,9 @@ const FILL: &str = "
     select md5(c.id::text), c.workspace_id, 'reply', c.business_phone, 'delivered', 0.01, now() - interval '1 day' from conversations c;
 ";
 
+/// What a session has counted is shown until it is handed over, which else happens once a second.
+const COUNT_ANEW: &str = "select pg_stat_force_next_flush()";
+
 /// What stands behind each function of the API.
 fn calls(office: &Office) -> Vec<(&'static str, String)> {
     let workspace = office.workspace;
@@ -126,7 +129,6 @@ fn calls(office: &Office) -> Vec<(&'static str, String)> {
         ("api_list_messages", with(&[page, &thread])),
         ("api_get_message", message.clone()),
         ("api_find_resendable", message.clone()),
-        ("api_link_resend", with(&[&message, id])),
         ("api_trace_message", message),
         ("api_get_customer", customer.to_owned()),
         ("api_list_customer_messages", with(&[page, customer])),
@@ -206,6 +208,7 @@ async fn answers_cost_the_same_among_a_thousand() {
     assert_eq!(office.fixture.count("conversation_messages").await, 1000 * 1000);
 
     // what a scan would look like
+    sql.batch_execute(COUNT_ANEW).await.unwrap();
     sql.batch_execute("begin").await.unwrap();
     let scan = "select count(*) from contacts where first_name = 'nobody'";
     sql.query_one(scan, &[]).await.unwrap();
@@ -229,6 +232,7 @@ async fn answers_cost_the_same_among_a_thousand() {
             office.workspace
         );
         // each finds what was filled in; and once more, since the first call also reads the catalogue
+        sql.batch_execute(COUNT_ANEW).await.unwrap();
         sql.batch_execute("begin; savepoint filled").await.unwrap();
         let answer: Value = sql
             .query_one(&format!("select {call}"), &[])

@@ -9,3 +9,4 @@ mod missed_calls;
 mod refusals;
 mod resending;
 mod support;
+mod trips;
