@@ -126,6 +126,9 @@ begin
         return 'this number belongs to a workspace: name it';
     end if;
     perform record_consent(p_workspace, p_business, p_customer, p_opted_out, 'MANUAL', null, p_at, trim(p_actor), trim(p_reason));
+    if p_opted_out then
+        perform await_sends_under_way(p_business, p_customer);
+    end if;
     return null;
 end $$;
 

@@ -53,25 +53,25 @@ end $$;
 -- all workspaces: whose it is, is the question
 create function route_inbound(
     p_business text, p_customer text, p_sid text, p_shared boolean,
-    out o_workspace uuid, out o_name text, out o_number_id uuid)
+    out o_workspace uuid, out o_number_id uuid)
 language plpgsql as $$
 begin
-    select w.id, w.name, n.id into o_workspace, o_name, o_number_id
-    from workspace_phone_numbers n join workspaces w on w.id = n.workspace_id
+    select n.workspace_id, n.id into o_workspace, o_number_id
+    from workspace_phone_numbers n
     where n.phone_number = p_business and n.status <> 'released';
     if found or not p_shared then
         return;
     end if;
     perform pg_advisory_xact_lock(hashtextextended(p_sid, 0));
-    select w.id, w.name into o_workspace, o_name
-    from conversation_messages m join workspaces w on w.id = m.workspace_id
+    select m.workspace_id into o_workspace
+    from conversation_messages m
     where m.external_id = p_sid and m.direction = 'inbound' and m.recipient_phone = p_business
     limit 1;
     if found or exists (select 1 from unrouted_messages where external_id = p_sid and recipient_phone = p_business) then
         return;
     end if;
-    select w.id, w.name into o_workspace, o_name
-    from conversations c join workspaces w on w.id = c.workspace_id
+    select c.workspace_id into o_workspace
+    from conversations c
     where c.business_phone = p_business and c.customer_phone = p_customer and c.last_outbound_at is not null
     order by c.last_outbound_at desc
     limit 1;
@@ -88,7 +88,7 @@ declare
     consent_owner uuid;
     withheld boolean := false;
 begin
-    select o_workspace, o_name, o_number_id into workspace_id, workspace_name, number_id
+    select o_workspace, o_number_id into workspace_id, number_id
     from route_inbound(p_business, p_customer, p_sid, p_shared);
     perform act_for(workspace_id);
 
@@ -99,6 +99,7 @@ begin
     end;
     if reply is not null then
         withheld := not may_confirm(workspace_id, p_business, p_customer, p_at);
+        select w.name into workspace_name from workspaces w where w.id = workspace_id; -- who answers it
     end if;
 
     if workspace_id is null then
@@ -132,6 +133,7 @@ begin
             into message_id, reply, conversation_id
             from conversation_messages m
             where m.external_id = p_sid and m.workspace_id = record_inbound_message.workspace_id;
+            select w.name into workspace_name from workspaces w where w.id = record_inbound_message.workspace_id;
             return;
         end if;
         perform touch_conversation_inbound(thread, number_id,

@@ -1,8 +1,8 @@
 -- Calls: what the voice webhook asks while a caller waits.
 
--- An inbound call, once, and how to answer it.
+-- An inbound call, once, and how to answer it. `p_may_text`: whether a text may go to the caller, should nobody answer.
 create function record_inbound_call(
-    p_id uuid, p_sid text, p_business text, p_customer text, p_status text, p_shared boolean, p_at timestamptz,
+    p_id uuid, p_sid text, p_business text, p_customer text, p_status text, p_shared boolean, p_may_text boolean, p_at timestamptz,
     out outcome text, out workspace_id uuid, out workspace_name text, out message_id uuid,
     out forward_to text[], out greeting text)
 language plpgsql as $$
@@ -13,7 +13,7 @@ declare
     allowed tier_limits;
     refused text[];
 begin
-    select o_workspace, o_name, o_number_id into workspace_id, workspace_name, number_id
+    select o_workspace, o_number_id into workspace_id, number_id
     from route_inbound(p_business, p_customer, p_sid, p_shared);
     perform act_for(workspace_id);
 
@@ -27,10 +27,12 @@ begin
     end if;
 
     outcome := 'recorded';
+    select w.name into workspace_name from workspaces w where w.id = workspace_id;
     thread := lock_conversation(workspace_id, number_id, p_business, p_customer, 'call');
     insert into conversation_messages as m (
-        id, workspace_id, conversation_id, direction, body, sender_phone, recipient_phone, external_id, status, created_at)
-    values (p_id, workspace_id, (thread).id, 'inbound', '', p_customer, p_business, p_sid, p_status, p_at)
+        id, workspace_id, conversation_id, direction, body, sender_phone, recipient_phone, external_id, status, may_text_back,
+        created_at)
+    values (p_id, workspace_id, (thread).id, 'inbound', '', p_customer, p_business, p_sid, p_status, p_may_text, p_at)
     on conflict do nothing
     returning m.id into message_id;
     if message_id is null then

@@ -22,7 +22,7 @@ create function begin_outbound(
     p_workspace uuid, p_owner text, p_api_key bytea, p_scope text,
     p_id uuid, p_key text, p_hash bytea, p_channel text, p_to text, p_body text,
     p_attachments jsonb, p_segments integer, p_from text, p_platform text, p_whatsapp text, p_connect text, p_at timestamptz,
-    p_refusal text, p_quiet text,
+    p_refusal text, p_quiet text, p_resend_of uuid default null,
     out outcome text, out detail text, out from_phone text, out conversation_id uuid, out message_id uuid, out answer jsonb,
     out created_at timestamptz, out send_at timestamptz, out retry_after_seconds integer, out max_price numeric)
 language plpgsql as $$
@@ -197,9 +197,10 @@ begin
     -- The consent check and the row are one statement, under the lock. A person who asked not to be texted may still be called.
     insert into conversation_messages as m (
         id, workspace_id, conversation_id, direction, body, sender_phone, recipient_phone, status, segments, attachments,
-        connect_phone, send_after, reserved_price, created_at)
+        connect_phone, send_after, reserved_price, resend_of, created_at)
     select p_id, p_workspace, conversation_id, 'outbound', p_body, from_phone, p_to, 'queued', p_segments, p_attachments,
-           p_connect, send_at, price, p_at
+           p_connect, send_at, price,
+           (select f.id from conversation_messages f where f.id = p_resend_of and f.workspace_id = p_workspace), p_at
     where p_channel = 'call' or not is_opted_out(p_workspace, from_phone, p_to)
     returning m.id into message_id;
     if message_id is null then

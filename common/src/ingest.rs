@@ -2,6 +2,7 @@
 //! so a webhook has the same effect whenever it is stored, and however often.
 
 use crate::config::SharedNumbers;
+use crate::domain::destination::AllowedCountries;
 use crate::metrics::{self, Metric};
 use crate::receiver::Failure;
 use crate::store::{CallRoute, DialOutcome, Outcome, Recorded, Store};
@@ -51,6 +52,15 @@ impl Hook {
             _ => Self::CallScript(tail.strip_prefix("/voice/outbound/")?.parse().ok()?),
         })
     }
+}
+
+/// What an operator has settled, and a call is judged by.
+#[derive(Debug, Clone, Copy)]
+pub struct Policy<'a> {
+    /// Numbers that several workspaces use.
+    pub shared: &'a SharedNumbers,
+    /// Where something may be sent to.
+    pub countries: &'a AllowedCountries,
 }
 
 /// The arrival of a webhook: what is stored later keeps both.
@@ -108,14 +118,17 @@ pub async fn message(
 /// Malformed, or not stored.
 pub async fn call(
     store: &Store,
-    shared: &SharedNumbers,
+    policy: Policy<'_>,
     form: &Form,
     moment: Moment,
 ) -> Result<(InboundCall, CallRoute), Failure> {
     let call = InboundCall::read(form)?;
-    let is_shared = shared.contain(&call.business);
+    let is_shared = policy.shared.contain(&call.business);
+    // whoever is not reached may be texted back, where any other text may go
+    let caller = call.customer.as_str().parse();
+    let may_text = caller.is_ok_and(|caller| policy.countries.check(&caller).is_ok());
     let route = store
-        .record_inbound_call(moment.id, &call, is_shared, moment.at)
+        .record_inbound_call(moment.id, &call, is_shared, may_text, moment.at)
         .await?;
     arrived(Metric::InboundCalls, route.outcome, route.message_id);
     match route.workspace_id {
@@ -212,7 +225,11 @@ pub async fn status(store: &Store, payload: &Payload, path: &str, query: &str) -
             phone_number,
             readiness,
             reason,
+            number_id,
         } => {
+            if let Some(number) = number_id {
+                metrics::correlate_only(&number);
+            }
             store.record_readiness(&phone_number, readiness, reason).await?;
             tracing::info!(readiness, "Messaging readiness recorded");
         }
@@ -227,7 +244,7 @@ pub async fn status(store: &Store, payload: &Payload, path: &str, query: &str) -
 /// Malformed, or not stored; [`Failure::NotFound`] for what stores nothing.
 pub async fn later(
     store: &Store,
-    shared: &SharedNumbers,
+    policy: Policy<'_>,
     hook: Hook,
     payload: Payload,
     path: &str,
@@ -236,10 +253,10 @@ pub async fn later(
 ) -> Result<(), Failure> {
     match hook {
         Hook::Status => status(store, &payload, path, query).await,
-        Hook::Message { whatsapp } => message(store, shared, &payload.into_form()?, whatsapp, moment)
+        Hook::Message { whatsapp } => message(store, policy.shared, &payload.into_form()?, whatsapp, moment)
             .await
             .map(|_| ()),
-        Hook::Call => call(store, shared, &payload.into_form()?, moment)
+        Hook::Call => call(store, policy, &payload.into_form()?, moment)
             .await
             .map(|_| ()),
         Hook::DialResult => dial_result(store, &payload.into_form()?).await.map(|_| ()),

@@ -8,10 +8,12 @@
 //! - [`http`]: the edge of an HTTP function: API Gateway events in, answers and problem documents out.
 //! - [`receiver`]: what the functions that the carrier calls have in common.
 //! - [`ingest`]: what each of the carrier's webhooks stores; [`spool`]: where one waits when it cannot be stored.
-//! - [`event`]: the provisioning events of the queue; [`queue`]: SQS; [`bus`]: EventBridge.
+//! - [`event`]: the provisioning events of the queue; [`queue`]: SQS, [`batch`]: what comes from it; [`bus`]: EventBridge.
 //! - [`caller`]: who calls the API and what they may do; [`bearer`]: their tokens. [`telemetry`]: the log;
 //!   [`metrics`]: one line an invocation, and what is counted.
 
+mod aws_http;
+pub mod batch;
 pub mod bearer;
 pub mod bus;
 pub mod caller;

@@ -4,7 +4,8 @@
 //! one dimension, the stack: whatever would make more of them (a workspace, a number, a route) is a field of the line instead.
 //!
 //! The correlation id is the id of what the invocation is about: the row of a message or call (which also stands in our callback
-//! URLs and in the spool), or the event on the provisioning queue (which also stands on the order).
+//! URLs and in the spool), the event on the provisioning queue (which also stands on the order), the row of a number whose way into
+//! the campaign is followed (it stands in that callback's URL), or the reconciler's run, with the rows that it filled in beside it.
 
 use serde_json::{Map, Value, json};
 use std::fmt::Display;
@@ -193,21 +194,27 @@ pub fn answered(status: u16) {
 
 /// Runs one invocation, then writes its line.
 pub async fn invocation<F: Future>(request_id: &str, work: F) -> F::Output {
+    let (output, mut line) = told(request_id, work).await;
+    line.push('\n');
+    // one write, so that lines of the log never mix; a log that is gone stops nothing
+    let _ = std::io::stdout().lock().write_all(line.as_bytes());
+    output
+}
+
+/// Runs one invocation; gives its line beside what came of it.
+pub async fn told<F: Future>(request_id: &str, work: F) -> (F::Output, String) {
     let started = Instant::now();
     let request_id = request_id.to_owned();
     NOTES
         .scope(Mutex::default(), async move {
-            let output = work.await;
+            // boxed: the compiler gives up on the layout of futures that are nested too deeply
+            let output = Box::pin(work).await;
             let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
             let milliseconds = started.elapsed().as_secs_f64() * 1000.0;
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            with_notes(|notes| {
-                let mut line = line(notes, &function, &request_id, milliseconds, now.as_millis());
-                line.push('\n');
-                // one write, so that lines of the log never mix; a log that is gone stops nothing
-                let _ = std::io::stdout().lock().write_all(line.as_bytes());
-            });
-            output
+            let mut told = String::new();
+            with_notes(|notes| told = line(notes, &function, &request_id, milliseconds, now.as_millis()));
+            (output, told)
         })
         .await
 }

@@ -1,5 +1,6 @@
 //! SQS: work for later.
 
+use crate::aws_http::AwsHttp;
 use crate::config::{ConfigError, Settings};
 use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
 use aws_config::meta::region::ProvideRegion;
@@ -41,7 +42,9 @@ impl Aws {
     /// The SDK's configuration. Lambda states region and credentials in the environment, so the SDK's own search through
     /// profiles, STS and metadata services stays out of the binaries: it is a tenth of their size, and none of it would ever run.
     pub async fn config(&self) -> SdkConfig {
-        let builder = SdkConfig::builder().behavior_version(BehaviorVersion::latest());
+        let builder = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(AwsHttp::default());
         match self {
             Self::Default => builder
                 .region(EnvironmentVariableRegionProvider::new().region().await)

@@ -3,7 +3,7 @@
 use crate::config::{ConfigError, Live, Settings, SharedNumbers};
 use crate::domain::destination::AllowedCountries;
 use crate::http::{self, RawRequest};
-use crate::ingest::{Hook, Moment};
+use crate::ingest::{Hook, Moment, Policy};
 use crate::metrics::{self, Metric};
 use crate::spool::{Spool, Spooled};
 use crate::store::{self, Store};
@@ -35,7 +35,7 @@ pub struct Receiver {
     pub shared: SharedNumbers,
     /// Where it waits while the database is away.
     pub spool: Option<Spool>,
-    /// Where a call may be forwarded to.
+    /// Where a call may be forwarded to, and whoever missed us texted.
     pub countries: AllowedCountries,
 }
 
@@ -52,6 +52,14 @@ impl Receiver {
             spool: Spool::from_settings(settings)?,
             countries: settings.allowed_countries()?,
         })
+    }
+
+    /// What a call is judged by.
+    pub fn policy(&self) -> Policy<'_> {
+        Policy {
+            shared: &self.shared,
+            countries: &self.countries,
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 use simulator::{PlatformNumber, Simulator};
 use testkit::identity::Issuer;
 use testkit::postgres::TestDatabase;
+use testkit::proxy::Proxy;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -138,6 +139,13 @@ impl Fixture {
         self.extra.push((name.to_owned(), value.to_owned()));
     }
 
+    /// Puts a proxy between the functions and Postgres, from the next start on.
+    pub fn put_proxy(&mut self) -> Proxy {
+        let proxy = Proxy::start(&self.database_url()).expect("a loopback port is free");
+        self.set("DATABASE_URL", &proxy.url(&self.database_url()));
+        proxy
+    }
+
     /// A workspace of that tier, owned by that Clerk organization.
     pub async fn workspace(&self, name: &str, tier: &str, owner: &str) -> Uuid {
         let insert = "insert into workspaces (name, slug, clerk_organization_id, subscription_tier)
@@ -188,6 +196,23 @@ impl Fixture {
         ];
         let body = form(fields);
         testkit::runtime_api::http_event("POST", path, query, &headers, body.as_bytes())
+    }
+
+    /// Runs the test's own SQL.
+    pub async fn execute(&self, sql: &str) {
+        self.sql
+            .batch_execute(sql)
+            .await
+            .expect("the test's own SQL is right");
+    }
+
+    /// All rows of some tables, to compare before and after a repeat.
+    pub async fn tables(&self, names: &[&str]) -> Vec<Value> {
+        let mut rows = Vec::new();
+        for name in names {
+            rows.extend(self.rows(&format!("{name} order by 1")).await);
+        }
+        rows
     }
 
     /// How many rows a table or condition has: `count("conversations where is_unread")`.

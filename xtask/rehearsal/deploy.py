@@ -4,7 +4,8 @@ exactly the variables that CloudFormation computed, the secret and the queues of
 There is no database here, so it shows what a stack does while Postgres is away: webhooks end in the spool, events on the
 queue, and nothing crashes. With a database the same events run under `cargo xtask lambda-events`.
 
-usage: deploy.py MOTO_SERVER TEMPLATE BINARIES EVENTS
+usage: deploy.py TEMPLATE BINARIES EVENTS, with a Python that has moto[server]. BINARIES is
+a path in which {function} stands for a function's logical name and {binary} for its binary.
 """
 
 import base64
@@ -202,16 +203,16 @@ def signed(event):
     return event
 
 
-def main(moto, template_path, binaries, events):
+def main(template_path, binaries, events):
     template = json.loads(pathlib.Path(template_path).read_text())
     assert_no_circle(template["Resources"])
     port = free_port()
     endpoint = f"http://127.0.0.1:{port}"
     log = open(pathlib.Path(template_path).with_name("moto.log"), "wb")  # noqa: SIM115, it ends with the process
-    server = subprocess.Popen([moto, "-H", "127.0.0.1", "-p", str(port)], stdout=log, stderr=log)
+    server = subprocess.Popen([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], stdout=log, stderr=log)
     try:
         wait_for(port)
-        rehearse(endpoint, template, pathlib.Path(binaries), pathlib.Path(events))
+        rehearse(endpoint, template, binaries, pathlib.Path(events))
     finally:
         server.kill()
         server.wait()
@@ -332,7 +333,7 @@ def rehearse(endpoint, template, binaries, events):
         computed = client("lambda").get_function_configuration(FunctionName=name)["Environment"]["Variables"]
         computed = {name: str(value) for name, value in computed.items()}  # moto keeps numbers
         variables = {**computed, "AWS_ENDPOINT_URL": endpoint, "AWS_REGION": REGION, "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
-        runtime = Runtime(name, binaries / binary, variables)
+        runtime = Runtime(name, binaries.replace("{function}", logical).replace("{binary}", binary), variables)
         before = waiting(outputs["SpoolQueueUrl"]), waiting(outputs["ProvisioningQueueUrl"])
         files = sorted((events / binary).glob("*.json"))
         played = {file.name: json.loads(file.read_text()) for file in files} or {"openapi": OPENAPI}

@@ -4,12 +4,14 @@ usage: translate.py TEMPLATE OUTPUT
 """
 
 import json
+import logging
 import sys
 
 from samcli.yamlhelper import yaml_parse
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
+logging.disable(logging.WARNING)  # of what SAM may switch on in its own service
 source, output = sys.argv[1:]
 with open(source, encoding="utf-8") as file:
     template = yaml_parse(file.read())

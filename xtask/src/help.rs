@@ -13,7 +13,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ),
     (
         "rehearse",
-        "deploys to an emulator, and runs the built functions with what that made",
+        "`sam build` of every function; the template on an emulator, and the functions with what that made",
     ),
     (
         "lambda-events [FILTER]",

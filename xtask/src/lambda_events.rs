@@ -20,7 +20,8 @@ use crate::workspace::Workspace;
 use expectation::Expectations;
 use watch::Watch;
 
-const TOOLS: Tools = Tools {
+/// cargo-lambda, with the zig that it cross-compiles with.
+pub const TOOLS: Tools = Tools {
     name: "lambda-venv",
     requirements: &["cargo-lambda==1.9.2", "ziglang==0.17.0"],
 };

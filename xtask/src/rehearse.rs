@@ -1,8 +1,13 @@
 //! `cargo xtask rehearse`: as much of a deployment as there is without an AWS account. The template is linted with the serverless
-//! rules, translated as CloudFormation gets it, and deployed to the emulator moto; the built functions run with what that made.
+//! rules, every function is built by `sam build`, the template is translated as CloudFormation gets it and deployed to the emulator
+//! moto; the functions run with what that made.
+
+mod build;
 
 use std::fs;
+use std::path::PathBuf;
 
+use crate::lambda_events::TOOLS as LAMBDA;
 use crate::process;
 use crate::sam;
 use crate::venv::{self, Tools};
@@ -16,10 +21,13 @@ const NOT_FOR_US: [&str; 4] = [
     "ES7000", // an alarm that cannot be mailed has nobody who would read its dead letters
 ];
 
-const EMULATOR: Tools = Tools {
-    name: "moto-venv",
-    requirements: &["moto[server]==5.2.5"],
+const WORKFLOWS: Tools = Tools {
+    name: "workflows-venv",
+    requirements: &["check-jsonschema==0.39.0"],
 };
+
+/// Says where the Python is that has the emulator (`devstack/testkit`).
+const EMULATOR: &str = "emulator-python";
 
 /// Runs all of it.
 pub fn run(workspace: &Workspace) -> Result<(), String> {
@@ -38,15 +46,24 @@ pub fn run(workspace: &Workspace) -> Result<(), String> {
             .env("AWS_DEFAULT_REGION", "us-east-1"),
     )?;
 
-    let mut build = workspace.cargo(&["build"]);
-    for function in &workspace.functions {
-        build.args(["-p", function, "--bin", function]);
-    }
-    process::aloud(&mut build)?;
+    let workflows = venv::ensure(workspace, &WORKFLOWS)?;
+    process::aloud(
+        workspace
+            .command(workflows.program("check-jsonschema"))
+            .args(["--builtin-schema", "vendor.github-workflows"])
+            .args(workflow_files(workspace)?),
+    )?;
 
     let directory = workspace.target.join("rehearsal");
     fs::create_dir_all(&directory)
         .map_err(|error| format!("cannot make {}: {error}", directory.display()))?;
+    let lambda = venv::ensure(workspace, &LAMBDA)?;
+    let built = build::run(workspace, &lint, &lambda)?;
+    let here = build_for_this_machine(workspace, built.runnable().is_none())?;
+    let binaries = built
+        .runnable()
+        .unwrap_or_else(|| format!("{}/{{binary}}", here.display()));
+
     let translated = directory.join("template.json");
     process::aloud(
         workspace
@@ -56,14 +73,35 @@ pub fn run(workspace: &Workspace) -> Result<(), String> {
             .arg(&translated)
             .env("AWS_DEFAULT_REGION", "us-east-1"),
     )?;
-    let emulator = venv::ensure(workspace, &EMULATOR)?;
+    // the tests' emulator: one installation, and one version
+    let emulator = process::stdout_of(&mut workspace.command(here.join(EMULATOR)))?;
     process::aloud(
         workspace
-            .command(emulator.program("python"))
+            .command(emulator.trim())
             .arg("xtask/rehearsal/deploy.py")
-            .arg(emulator.program("moto_server"))
             .arg(&translated)
-            .arg(workspace.target.join("debug"))
+            .arg(binaries)
             .arg("events"),
     )
+}
+
+/// What runs here; gives its directory. The functions are among it where those of the stack are for another machine.
+fn build_for_this_machine(workspace: &Workspace, with_functions: bool) -> Result<PathBuf, String> {
+    // of the whole workspace, so that dependencies have the features that the tests were built with, and are not built again
+    let mut build = workspace.cargo(&["build", "--workspace", "--bin", EMULATOR]);
+    if with_functions {
+        for function in &workspace.functions {
+            build.args(["--bin", function]);
+        }
+    }
+    process::aloud(&mut build)?;
+    Ok(workspace.target.join("debug"))
+}
+
+fn workflow_files(workspace: &Workspace) -> Result<Vec<PathBuf>, String> {
+    let directory = workspace.root.join(".github/workflows");
+    let read = || -> std::io::Result<Vec<PathBuf>> {
+        fs::read_dir(&directory)?.map(|entry| Ok(entry?.path())).collect()
+    };
+    read().map_err(|error| format!("cannot read {}: {error}", directory.display()))
 }

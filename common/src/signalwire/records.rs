@@ -326,18 +326,12 @@ impl Client {
         Ok(Value::Array(items.collect()))
     }
 
-    /// A recording as MP3. Its address came in a callback: our credentials go to the space's own host, to
-    /// the carrier's file host, and to no other (FACTS 9).
+    /// A recording as MP3.
     ///
     /// # Errors
-    /// See [`Error`]; [`Error::NotFound`] also for an address that is neither's.
+    /// See [`Error`]; [`Error::NotFound`] also for an address that is not the carrier's.
     pub async fn fetch_recording(&self, address: &str) -> Result<Vec<u8>, Error> {
         let mut url = url::Url::parse(address).map_err(|_| Error::NotFound)?;
-        let own = url::Url::parse(&self.space("/")).map_err(|_| Error::NotFound)?;
-        let files = url.scheme() == "https" && url.host_str() == Some("files.signalwire.com");
-        if url.origin() != own.origin() && !files {
-            return Err(Error::NotFound);
-        }
         let path = url
             .path()
             .trim_end_matches(".wav")
@@ -345,7 +339,16 @@ impl Client {
             .trim_end_matches(".mp3");
         let path = format!("{path}.mp3");
         url.set_path(&path);
-        self.send_for_bytes(self.http().get(url), 20).await
+        self.fetch(url, 20).await
+    }
+
+    /// What a customer sent along with a message.
+    ///
+    /// # Errors
+    /// See [`Error`]; [`Error::NotFound`] also for an address that is not the carrier's.
+    pub async fn fetch_media(&self, address: &str) -> Result<Vec<u8>, Error> {
+        let url = url::Url::parse(address).map_err(|_| Error::NotFound)?;
+        self.fetch(url, 20).await
     }
 
     async fn page<T: serde::de::DeserializeOwned>(

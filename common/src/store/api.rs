@@ -42,7 +42,6 @@ statements! {
     LIST_MESSAGES = "api_list_messages",
     GET_MESSAGE = "api_get_message",
     FIND_RESENDABLE = "api_find_resendable",
-    LINK_RESEND = "api_link_resend",
     GET_CUSTOMER = "api_get_customer",
     LIST_CUSTOMER_MESSAGES = "api_list_customer_messages",
     LIST_CONTACTS = "api_list_contacts",

@@ -50,7 +50,7 @@ pub struct CallScript {
 }
 
 impl Store {
-    /// Stores an inbound call once, and says how to answer it: the same on a repeat.
+    /// Stores an inbound call once, and says how to answer it: the same on a repeat. `may_text`: whether a text may go to the caller.
     ///
     /// # Errors
     /// When it is not stored.
@@ -59,6 +59,7 @@ impl Store {
         id: Uuid,
         call: &InboundCall,
         shared: bool,
+        may_text: bool,
         received_at: Timestamp,
     ) -> Result<CallRoute, Error> {
         let row = self
@@ -71,6 +72,7 @@ impl Store {
                     (&call.customer.as_str(), Type::TEXT),
                     (&call.status, Type::TEXT),
                     (&shared, Type::BOOL),
+                    (&may_text, Type::BOOL),
                     (&received_at, Type::TIMESTAMPTZ),
                 ],
             )

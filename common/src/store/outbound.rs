@@ -44,6 +44,8 @@ pub struct NewMessage<'a> {
     pub refusal: Option<&'a str>,
     /// What to do in the customer's quiet hours: `hold`, `refuse`.
     pub quiet: &'a str,
+    /// The failed message of the same workspace that it repeats.
+    pub resend_of: Option<Uuid>,
 }
 
 /// What the first statement decided.
@@ -193,6 +195,7 @@ impl Store {
                     (&now, Type::TIMESTAMPTZ),
                     (&message.refusal, Type::TEXT),
                     (&message.quiet, Type::TEXT),
+                    (&message.resend_of, Type::UUID),
                 ],
             )
             .await?;

@@ -60,41 +60,39 @@ pub enum Told {
         readiness: &'static str,
         /// For a person.
         reason: Option<&'static str>,
+        /// The number's row, when the callback's URL carried its id.
+        number_id: Option<Uuid>,
     },
     /// Of a brand, campaign or order as a whole, or of a stream: nothing here depends on it.
     Nothing,
 }
 
-/// Reads a callback. The path may end in our message's id, the query name the call.
+/// Reads a callback. The path may end in the id of our message, or of our number, the query name the call.
 ///
 /// # Errors
 /// [`Rejection::Malformed`] that names what is missing.
 pub fn read(payload: &Payload, path: &str, query: &str) -> Result<Told, Rejection> {
-    let message_id = path
+    let row = path
         .trim_end_matches('/')
         .rsplit('/')
         .next()
         .and_then(|last| last.parse::<Uuid>().ok());
     match payload {
-        Payload::Json(value) => read_json(value, message_id),
-        Payload::Form(form) => read_form(form, message_id, query_value(query, "call")),
+        Payload::Json(value) => read_json(value, row),
+        Payload::Form(form) => read_form(form, row, query_value(query, "call")),
     }
 }
 
-fn read_form(
-    form: &Form,
-    message_id: Option<Uuid>,
-    call_in_query: Option<String>,
-) -> Result<Told, Rejection> {
+fn read_form(form: &Form, row: Option<Uuid>, call_in_query: Option<String>) -> Result<Told, Rejection> {
     let has = |name: &str| form.get(name).is_some_and(|value| !value.is_empty());
     if has("event_type") {
         let text = |name: &str| form.get(name).map(std::borrow::Cow::into_owned);
-        return Ok(campaign(text("event_type"), text("phone_number")));
+        return Ok(campaign(text("event_type"), text("phone_number"), row));
     }
     let report = |kind, sid, fields| {
         Ok(Told::Report(Report {
             kind,
-            message_id,
+            message_id: row,
             sid,
             fields,
         }))
@@ -171,7 +169,7 @@ fn read_form(
 }
 
 /// The messaging API's callbacks (WhatsApp), and campaign events where they come as JSON.
-fn read_json(value: &Value, message_id: Option<Uuid>) -> Result<Told, Rejection> {
+fn read_json(value: &Value, row: Option<Uuid>) -> Result<Told, Rejection> {
     let text = |name: &str| {
         value[name]
             .as_str()
@@ -179,7 +177,7 @@ fn read_json(value: &Value, message_id: Option<Uuid>) -> Result<Told, Rejection>
             .filter(|text| !text.is_empty())
     };
     if let Some(kind) = text("event_type") {
-        return Ok(campaign(Some(kind), text("phone_number")));
+        return Ok(campaign(Some(kind), text("phone_number"), row));
     }
     let sid = text("id")
         .filter(|sid| sid.len() <= 128)
@@ -188,7 +186,7 @@ fn read_json(value: &Value, message_id: Option<Uuid>) -> Result<Told, Rejection>
     let code = text("error_code").or_else(|| value["error_code"].as_i64().map(|code| code.to_string()));
     Ok(Told::Report(Report {
         kind: ReportKind::Message,
-        message_id,
+        message_id: row,
         sid: clean(&sid),
         fields: json!({
             "status": status::message(&word).map_or_else(|| short(&word), str::to_owned),
@@ -199,7 +197,7 @@ fn read_json(value: &Value, message_id: Option<Uuid>) -> Result<Told, Rejection>
     }))
 }
 
-fn campaign(kind: Option<String>, phone_number: Option<String>) -> Told {
+fn campaign(kind: Option<String>, phone_number: Option<String>, number_id: Option<Uuid>) -> Told {
     let Some(phone_number) = phone_number.filter(|number| !number.is_empty() && number.len() <= 32) else {
         return Told::Nothing;
     };
@@ -219,6 +217,7 @@ fn campaign(kind: Option<String>, phone_number: Option<String>) -> Told {
         phone_number: clean(&phone_number),
         readiness,
         reason,
+        number_id,
     }
 }
 

@@ -83,9 +83,9 @@ impl AppUrl {
         self.hook(&format!("status/{message}"))
     }
 
-    /// Number assignments to the campaign.
-    pub fn campaign_status(&self) -> String {
-        self.hook("status/campaign")
+    /// How the campaign takes one number of ours. The id is that of the number's row: the event names the telephone number only.
+    pub fn campaign_status(&self, number: Uuid) -> String {
+        self.hook(&format!("status/campaign/{number}"))
     }
 
     /// The forwarded leg of an inbound call ended.

@@ -161,32 +161,3 @@ async fn inbound_that_found_nobody() {
                     from platform_figures((now() at time zone 'UTC')::date, (now() at time zone 'UTC')::date, 'UTC') f";
     assert_eq!(rows(&sql, platform).await, ["0.0119 | 0.0079 | 0.3333"]);
 }
-
-#[tokio::test]
-async fn figures_of_one_workspace_read_its_rows_alone() {
-    let (_database, sql) = seeded().await;
-    sql.batch_execute(
-        "set session_replication_role = replica;
-         insert into workspaces (id, name) select ('00000000-0000-0000-0001-' || lpad(g::text, 12, '0'))::uuid, 'w' from generate_series(1, 500) g;
-         insert into conversations (id, workspace_id, channel, business_phone, customer_phone)
-         select w.id, w.id, 'sms', '+14055550199', '+14155551234' from workspaces w;
-         insert into conversation_messages (workspace_id, conversation_id, direction, sender_phone, recipient_phone, status, created_at)
-         select w.id, w.id, 'inbound', '+14155551234', '+14055550199', 'received', now() - g * interval '1 minute'
-         from workspaces w, generate_series(1, 100) g;
-         set session_replication_role = origin;
-         analyze",
-    )
-    .await
-    .unwrap();
-    let plan = format!(
-        "explain select * from usage_items i where i.workspace_id = '{ACME}' and i.at >= now() - interval '30 days' and i.at < now()"
-    );
-    let plan = rows(&sql, &plan).await.join("\n");
-    assert!(plan.contains("conversation_messages_workspace"), "{plan}");
-    assert!(!plan.contains("Seq Scan on conversation_messages"), "{plan}");
-    // a month of a workspace that has no more than others
-    let count = format!(
-        "select figures ->> 'messagesIn' from usage_sums('{ACME}', current_date - 29, current_date, 'UTC') s where s.level = 'total'"
-    );
-    assert_eq!(rows(&sql, &count).await, ["100"]);
-}

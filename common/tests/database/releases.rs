@@ -7,6 +7,7 @@
 use crate::support::{database, migrator};
 use common::store::STATEMENTS;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use tokio_postgres::Client;
@@ -16,6 +17,43 @@ const RECORD: &str = "RINGSPACE_RECORD_RELEASE";
 
 fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/database/releases")
+}
+
+/// The recorded releases. There are none, and no directory for them, before the first.
+fn recorded() -> BTreeMap<String, PathBuf> {
+    let Ok(entries) = fs::read_dir(directory()) else {
+        return BTreeMap::new();
+    };
+    entries
+        .map(|entry| entry.expect("it can be read").path())
+        .map(|path| {
+            let version = path
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            (version, path)
+        })
+        .collect()
+}
+
+/// The numbers of the changelog's sections, `## 1.2.3` or `## [1.2.3] - 2026-01-31`, sorted as [`recorded`] is.
+fn released(changelog: &str) -> Vec<&str> {
+    let mut released: Vec<&str> = changelog
+        .lines()
+        .filter_map(|line| line.strip_prefix("## "))
+        .filter_map(|title| title.split_whitespace().next())
+        .map(|version| version.trim_matches(['[', ']']))
+        .filter(|version| version.starts_with(|c: char| c.is_ascii_digit()))
+        .collect();
+    released.sort_unstable();
+    released
+}
+
+#[test]
+fn the_changelog_names_the_releases() {
+    let changelog = "# Changelog\n\n## Unreleased\n\n## [0.10.0] - 2026-12-01\n\n### Deployment\n\n## 0.2.0 - 2026-11-30\n\n## 0.1.0\n";
+    assert_eq!(released(changelog), ["0.1.0", "0.10.0", "0.2.0"]);
 }
 
 async fn described(sql: &Client, statement: &str) -> Result<Value, String> {
@@ -69,12 +107,16 @@ async fn every_release_works_on_the_newest_schema() {
         fs::create_dir_all(directory()).expect("there is a place for it");
         fs::write(directory().join(format!("{version}.json")), text + "\n").expect("it can be written");
     }
-    let Ok(recorded) = fs::read_dir(directory()) else {
-        return; // nothing has been released yet
-    };
-    for entry in recorded {
-        let path = entry.expect("it can be read").path();
-        let text = fs::read_to_string(&path).expect("it is a text");
+    let recorded = recorded();
+    let known: Vec<&str> = recorded.keys().map(String::as_str).collect();
+    let changelog = include_str!("../../../CHANGELOG.md");
+    assert_eq!(
+        known,
+        released(changelog),
+        "what CHANGELOG.md calls released is recorded, and nothing else (`cargo xtask record-release`)"
+    );
+    for path in recorded.values() {
+        let text = fs::read_to_string(path).expect("it is a text");
         let release: Vec<Value> = serde_json::from_str(&text).expect("it is a record");
         let broken = broken(&sql, &release).await;
         assert!(

@@ -10,7 +10,7 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: Option<Value>,
     /// A file instead, with its media type.
-    pub(crate) file: Option<(&'static str, Vec<u8>)>,
+    pub(crate) file: Option<(String, Vec<u8>)>,
     pub(crate) retry_after_seconds: Option<u32>,
 }
 
@@ -34,9 +34,9 @@ impl Answer {
     }
 
     /// A file.
-    pub(crate) fn file(content_type: &'static str, bytes: Vec<u8>) -> Self {
+    pub(crate) fn file(content_type: &str, bytes: Vec<u8>) -> Self {
         Self {
-            file: Some((content_type, bytes)),
+            file: Some((content_type.to_owned(), bytes)),
             ..Self::json(200, Value::Null)
         }
     }

@@ -26,6 +26,7 @@ pub(crate) enum Endpoint {
     UpdateMessage(String),
     DeleteMessage(String),
     ListMedia(String),
+    GetMedia { message: String, sid: String },
     DeleteMedia { message: String, sid: String },
     CreateCall,
     ListCalls,
@@ -99,6 +100,10 @@ impl Endpoint {
             ("POST", ["Messages", sid]) => Self::UpdateMessage(own(sid)),
             ("DELETE", ["Messages", sid]) => Self::DeleteMessage(own(sid)),
             ("GET", ["Messages", sid, "Media"]) => Self::ListMedia(own(sid)),
+            ("GET", ["Messages", message, "Media", sid]) => Self::GetMedia {
+                message: own(message),
+                sid: own(sid),
+            },
             ("DELETE", ["Messages", message, "Media", sid]) => Self::DeleteMedia {
                 message: own(message),
                 sid: own(sid),
@@ -162,6 +167,7 @@ impl Endpoint {
             Self::UpdateMessage(_) => Operation::UpdateMessage,
             Self::DeleteMessage(_) => Operation::DeleteMessage,
             Self::ListMedia(_) => Operation::ListMedia,
+            Self::GetMedia { .. } => Operation::GetMedia,
             Self::DeleteMedia { .. } => Operation::DeleteMedia,
             Self::CreateCall => Operation::CreateCall,
             Self::ListCalls => Operation::ListCalls,

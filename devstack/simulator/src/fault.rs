@@ -23,6 +23,7 @@ pub enum Operation {
     UpdateMessage,
     DeleteMessage,
     ListMedia,
+    GetMedia,
     DeleteMedia,
     CreateCall,
     ListCalls,

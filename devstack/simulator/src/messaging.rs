@@ -23,7 +23,7 @@ use crate::{
 const DOCUMENTS_MAX: usize = 10;
 
 impl Carrier {
-    /// Delivers a message to one of the project's numbers and does what the answer says.
+    /// Delivers a message to one of the project's numbers and does what the answer says. Media without a URL lie here.
     pub(crate) async fn inbound_message(
         self: &Arc<Self>,
         kind: MessageKind,
@@ -43,7 +43,13 @@ impl Carrier {
         message.kind = kind;
         message.media = media
             .iter()
-            .map(|(url, content_type)| self.new_media(url, content_type))
+            .map(|(url, content_type)| {
+                let mut media = self.new_media(url, content_type);
+                if url.is_empty() {
+                    media.url = self.resource_url(&format!("Messages/{}/Media/{}", message.sid, media.sid));
+                }
+                media
+            })
             .collect();
         let mut delivery = Delivery {
             sid: message.sid.clone(),

@@ -44,6 +44,19 @@ impl PgBouncer {
     /// # Errors
     /// When there is no PgBouncer to be had (the message says what to install), or it does not start.
     pub async fn start(url: &str, users: &[(&str, &str)], connections: u32) -> Result<Self, Error> {
+        Self::start_with(url, users, connections, "").await
+    }
+
+    /// The same with more lines of its configuration.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_with(
+        url: &str,
+        users: &[(&str, &str)],
+        connections: u32,
+        more: &str,
+    ) -> Result<Self, Error> {
         let upstream = Url::parse(url)
             .map_err(|error| Error::Failed(format!("the database URL cannot be read: {error}")))?;
         let users: Vec<(String, String)> = users
@@ -51,8 +64,8 @@ impl PgBouncer {
             .map(|(name, password)| ((*name).to_owned(), (*password).to_owned()))
             .collect();
         let launched = {
-            let upstream = upstream.clone();
-            blocking(move || Self::launch(&upstream, &users, connections)).await?
+            let (upstream, more) = (upstream.clone(), more.to_owned());
+            blocking(move || Self::launch(&upstream, &users, connections, &more)).await?
         };
         let probe = launched.url(url);
         for _ in 0..200 {
@@ -67,7 +80,12 @@ impl PgBouncer {
         )))
     }
 
-    fn launch(upstream: &Url, users: &[(String, String)], connections: u32) -> Result<Self, Error> {
+    fn launch(
+        upstream: &Url,
+        users: &[(String, String)],
+        connections: u32,
+        more: &str,
+    ) -> Result<Self, Error> {
         let (program, libraries) = locate()?;
         let port = ports::free()?;
         let account = unprivileged();
@@ -79,7 +97,7 @@ impl PgBouncer {
         let configuration = format!(
             "[databases]\n* = host={host} port={upstream_port}\n\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
              unix_socket_dir =\nauth_type = plain\nauth_file = {users}\npool_mode = transaction\n\
-             default_pool_size = {connections}\nmax_client_conn = 500\n",
+             default_pool_size = {connections}\nmax_client_conn = 500\n{more}\n",
             host = upstream.host_str().unwrap_or("127.0.0.1"),
             upstream_port = upstream.port().unwrap_or(5432),
             users = directory.join("users.txt").display(),

@@ -208,7 +208,7 @@ async fn a_function_that_a_statement_calls_is_in_the_list_and_only_those_work_as
         let callers: Option<i32> = row.get(5);
         assert!(
             !called.contains(&name) || callers.is_some_and(|count| count > 0),
-            "a statement calls {name}: add a row to function_access at the top of V0021, such as ('{name}', 'tenant', '{{api}}', null)"
+            "a statement calls {name}: add a row to function_access at the top of V0029, such as ('{name}', 'tenant', '{{api}}', null)"
         );
         let definer: bool = row.get(1);
         assert_eq!(definer, works_as.is_some(), "{name}");

@@ -74,6 +74,7 @@ struct Asked {
     request: SendRequest,
     caller: Caller,
     key: Option<String>,
+    resend_of: Option<Uuid>,
 }
 
 impl App {
@@ -95,7 +96,16 @@ impl App {
 
     /// Answers one request.
     pub async fn handle(&self, request: Request) -> Response<Body> {
-        let (failure, kind) = match self.answer(&RawRequest::of(&request)).await {
+        self.handle_as(&request, None).await
+    }
+
+    /// Answers a request that repeats a failed message of the same workspace.
+    pub async fn resend(&self, request: Request, failed: Uuid) -> Response<Body> {
+        self.handle_as(&request, Some(failed)).await
+    }
+
+    async fn handle_as(&self, request: &Request, resend_of: Option<Uuid>) -> Response<Body> {
+        let (failure, kind) = match self.answer(&RawRequest::of(request), resend_of).await {
             Ok(response) => return response,
             Err(Failure::Problem(problem)) => (problem, "Send refused"),
             Err(Failure::Store(error)) => {
@@ -109,9 +119,12 @@ impl App {
         failure.to_response()
     }
 
-    async fn answer(&self, raw: &RawRequest<'_>) -> Result<Response<Body>, Failure> {
+    async fn answer(&self, raw: &RawRequest<'_>, resend_of: Option<Uuid>) -> Result<Response<Body>, Failure> {
         let mut parts = self.0.get().await;
-        let asked = ask(&parts, raw).await?;
+        let asked = Asked {
+            resend_of,
+            ..ask(&parts, raw).await?
+        };
         let id = Uuid::now_v7();
         metrics::correlate(&id);
         let mut leave = Leave::ask();
@@ -433,7 +446,12 @@ async fn ask(parts: &Parts, raw: &RawRequest<'_>) -> Result<Asked, Failure> {
         let why = "WhatsApp is not enabled here: SIGNALWIRE_WHATSAPP_NUMBER is not set";
         return Err(Problem::new(409, "whatsapp_not_enabled", why).into());
     }
-    Ok(Asked { request, caller, key })
+    Ok(Asked {
+        request,
+        caller,
+        key,
+        resend_of: None,
+    })
 }
 
 async fn begin(parts: &Parts, asked: &Asked, id: Uuid) -> Result<Begin, store::Error> {
@@ -452,6 +470,7 @@ async fn begin(parts: &Parts, asked: &Asked, id: Uuid) -> Result<Begin, store::E
         connect: request.connect.as_ref().map(PhoneNumber::as_str),
         refusal: request.refusal.as_ref().map(|problem| problem.code),
         quiet: request.quiet.as_str(),
+        resend_of: asked.resend_of,
     };
     parts
         .store

@@ -2,14 +2,14 @@
 
 use crate::order::{self, Progress};
 use crate::release::{self, Released};
-use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use common::batch::{self, Record};
 use common::config::{ConfigError, Live, Settings, StartError};
 use common::event::{Event, Kind, Poison};
 use common::metrics::{self, Metric};
 use common::signalwire::Client;
 use common::store::{self, Store, WorkspaceChange};
 use common::webhook::urls::AppUrl;
-use futures_util::future::join_all;
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
@@ -103,21 +103,11 @@ impl App {
 
     /// Works on a batch; answers which records have to come again.
     pub async fn handle(&self, event: SqsEvent) -> SqsBatchResponse {
-        let outcomes = join_all(event.records.iter().map(|record| self.handle_record(record))).await;
-        let mut response = SqsBatchResponse::default();
-        for (record, done) in event.records.iter().zip(outcomes) {
-            if !done {
-                let mut failure = BatchItemFailure::default();
-                failure.item_identifier = record.message_id.clone().unwrap_or_default();
-                response.batch_item_failures.push(failure);
-            }
-        }
-        response
+        batch::each(&event, |record| self.handle_record(record)).await
     }
 
-    async fn handle_record(&self, record: &SqsMessage) -> bool {
-        let id = record.message_id.as_deref().unwrap_or("");
-        let body = record.body.as_deref().unwrap_or("");
+    async fn handle_record(&self, record: Record<'_>) -> bool {
+        let Record { id, body } = record;
         let parts = self.0.get().await;
         let mut result = work(&parts, body, self.0.is_fixed()).await;
         let mut parts_now = parts.clone();

@@ -1,24 +1,19 @@
 //! See the library of this package.
 
-use aws_lambda_events::sqs::SqsEvent;
-use lambda_runtime::{Error, LambdaEvent, service_fn};
+use common::batch;
 use std::process::ExitCode;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     common::telemetry::init();
-    let app = &match provision_trigger::App::start().await {
+    let app = match provision_trigger::App::start().await {
         Ok(app) => app,
         Err(error) => {
             tracing::error!(%error, "Cannot start");
             return ExitCode::FAILURE;
         }
     };
-    let served = lambda_runtime::run(service_fn(|event: LambdaEvent<SqsEvent>| async move {
-        let work = app.handle(event.payload);
-        Ok::<_, Error>(common::metrics::invocation(&event.context.request_id, work).await)
-    }));
-    match served.await {
+    match batch::serve(|event| app.handle(event)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(%error, "Runtime ended");

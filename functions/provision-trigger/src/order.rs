@@ -379,9 +379,10 @@ async fn record(parts: &Parts, order: &Order, owned: &OwnedNumber) -> Result<Str
 /// takes calls at once.
 async fn finish(parts: &Parts, order: &Order, row: Uuid, number: &str) -> Result<String, Stop> {
     if let Some(campaign) = &parts.campaign_id {
+        metrics::correlate(&row);
         match parts
             .carrier
-            .assign_to_campaign(campaign, number, &parts.urls.campaign_status())
+            .assign_to_campaign(campaign, number, &parts.urls.campaign_status(row))
             .await
         {
             Ok(assigned) => {

@@ -2,6 +2,7 @@
 
 use crate::handler::Parts;
 use crate::run::Run;
+use common::metrics;
 
 /// How many numbers one run looks at.
 const BATCH: i64 = 200;
@@ -45,10 +46,11 @@ pub async fn poll(parts: &Parts, run: &mut Run, is_nightly: bool) {
                 parts.store().record_readiness(&number, readiness, reason).await
             }
             None if !asked => match carrier
-                .assign_to_campaign(campaign, &number, &parts.provisioning.urls.campaign_status())
+                .assign_to_campaign(campaign, &number, &parts.provisioning.urls.campaign_status(row))
                 .await
             {
                 Ok(order) => {
+                    metrics::correlate(&row);
                     run.count("campaign_assignments_asked", 1);
                     let reason = "the carrier is assigning the number to the messaging campaign";
                     parts

@@ -3,6 +3,7 @@
 use crate::handler::Parts;
 use crate::run::Run;
 use common::domain::{Party, classify, segments, status};
+use common::metrics;
 use common::signalwire::{CallRecord, Error as Carrier, MessageRecord};
 use common::store::{self, OpenMessage};
 use common::webhook::sms::{Channel, InboundMessage};
@@ -317,10 +318,17 @@ async fn store_missing(parts: &Parts, message: &MessageRecord) -> Result<bool, S
     };
     let shared = parts.shared.contain(&inbound.business);
     let at = message.created().unwrap_or_else(Timestamp::now);
+    let id = Uuid::now_v7();
     let recorded = parts
         .store()
-        .record_inbound_message(Uuid::now_v7(), &inbound, shared, at)
+        .record_inbound_message(id, &inbound, shared, at)
         .await?;
-    tracing::warn!(message.sid = %inbound.sid, outcome = ?recorded.outcome, "Inbound message filled in: no webhook brought it");
+    let row = recorded.message_id.unwrap_or(id);
+    metrics::correlate(&row);
+    // the invocation's line has room for a few ids; this one is found by its own line however many there are
+    tracing::warn!(
+        message.id = %row, correlation_id = %row, message.sid = %inbound.sid, outcome = ?recorded.outcome,
+        "Inbound message filled in: no webhook brought it"
+    );
     Ok(true)
 }

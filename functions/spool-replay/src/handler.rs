@@ -1,18 +1,20 @@
 //! The story of a batch: each record stands alone.
 
-use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use common::batch::{self, Record};
 use common::config::{ConfigError, Live, Settings, SharedNumbers, StartError};
-use common::ingest::{self, Hook};
+use common::domain::destination::AllowedCountries;
+use common::ingest::{self, Hook, Policy};
 use common::metrics::{self, Metric};
 use common::receiver::Failure;
 use common::spool::Spooled;
 use common::store::{Error, Store};
-use futures_util::future::join_all;
 use std::time::Duration;
 
 struct Parts {
     store: Store,
     shared: SharedNumbers,
+    countries: AllowedCountries,
 }
 
 impl Parts {
@@ -20,6 +22,7 @@ impl Parts {
         Ok(Self {
             store: Store::from_settings(settings, Duration::from_secs(10))?,
             shared: settings.shared_numbers()?,
+            countries: settings.allowed_countries()?,
         })
     }
 }
@@ -52,21 +55,11 @@ impl App {
 
     /// Works on a batch; answers which records have to come again.
     pub async fn handle(&self, event: SqsEvent) -> SqsBatchResponse {
-        let outcomes = join_all(event.records.iter().map(|record| self.handle_record(record))).await;
-        let mut response = SqsBatchResponse::default();
-        for (record, done) in event.records.iter().zip(outcomes) {
-            if !done {
-                let mut failure = BatchItemFailure::default();
-                failure.item_identifier = record.message_id.clone().unwrap_or_default();
-                response.batch_item_failures.push(failure);
-            }
-        }
-        response
+        batch::each(&event, |record| self.handle_record(record)).await
     }
 
-    async fn handle_record(&self, record: &SqsMessage) -> bool {
-        let id = record.message_id.as_deref().unwrap_or("");
-        let body = record.body.as_deref().unwrap_or("");
+    async fn handle_record(&self, record: Record<'_>) -> bool {
+        let Record { id, body } = record;
         let mut parts = self.0.get().await;
         let mut result = replay(&parts, body).await;
         if matches!(result, Err(Stop::Again(Error::Credentials(_))))
@@ -99,9 +92,13 @@ async fn replay(parts: &Parts, body: &str) -> Result<(), Stop> {
     let payload = spooled
         .payload()
         .map_err(|rejection| Stop::Poison(rejection.to_string()))?;
+    let policy = Policy {
+        shared: &parts.shared,
+        countries: &parts.countries,
+    };
     let stored = ingest::later(
         &parts.store,
-        &parts.shared,
+        policy,
         hook,
         payload,
         &spooled.path,

@@ -259,6 +259,7 @@ async fn callers_get_voicemail_and_the_call_is_stored_later() {
                 "{first} {second}"
             );
             assert_eq!(row["dial_status"], "no-answer");
+            assert_eq!(row["may_text_back"], true);
             desk.fixture
                 .sql
                 .batch_execute(

@@ -45,7 +45,7 @@ async fn answer(receiver: &Receiver, arrival: Arrival<'_>) -> Result<Document, F
     match arrival.hook {
         Some(Hook::Call) => {
             let (call, mut route) =
-                ingest::call(&receiver.store, &receiver.shared, &form, arrival.moment).await?;
+                ingest::call(&receiver.store, receiver.policy(), &form, arrival.moment).await?;
             let asked = route.forward_to.len();
             // a forwarded call is a call that is paid for
             route.forward_to.retain(|target| {

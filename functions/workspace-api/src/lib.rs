@@ -1,7 +1,7 @@
 //! Numbers, conversations and what belongs to them, for a workspace's application.
 //!
 //! Trigger: everything below `/api/workspaces/{workspaceId}/` and `/api/platform/`, with a bearer token or an API key; `GET /api/openapi.json` for
-//! anybody. Effect: that of one SQL function of migration `V0014` or later. Answer: JSON, or a problem document with a stable
+//! anybody. Effect: that of one SQL function of the migrations named `api_…`. Answer: JSON, or a problem document with a stable
 //! `code`.
 //!
 //! A resource is a module with a table of [`Route`]s; [`ROUTES`] lists the tables. A route says what it takes and what it answers

@@ -1,16 +1,16 @@
-//! Messages and calls: one alone, its recording, its story, and another try.
+//! Messages and calls: one alone, its files, its story, and another try.
 
 use crate::field::{Field, Kind, Schema};
 use crate::problems;
 use crate::route::{Answers, Body, Call, Failure, Route, Run};
 use crate::shapes::{CHANNELS, MONEY};
 use common::domain::Scope;
-use common::http::{json, request_from_event};
+use common::http::request_from_event;
 use common::signalwire;
 use common::store::api;
 use lambda_http::http::{HeaderValue, header};
 use lambda_http::{Body as Bytes, Response};
-use serde_json::{Map, Value, json as object};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
 const STATUSES: &[&str] = &[
@@ -46,7 +46,12 @@ const ATTACHMENT: Schema = Schema {
     name: "Attachment",
     doc: "A picture, or another file.",
     fields: &[
-        Field::new("url", Kind::Text(4000), "Where it is.").nullable(),
+        Field::new(
+            "url",
+            Kind::Text(4000),
+            "Where it is: a path of this API for what a customer sent, otherwise as it was given.",
+        )
+        .nullable(),
         Field::new("contentType", Kind::Text(200), "What it is, if that is known.").nullable(),
     ],
 };
@@ -290,6 +295,19 @@ pub const ROUTES: &[Route] = &[
         run: Run::Custom(|call| Box::pin(recording(call))),
     },
     Route {
+        method: "GET",
+        path: "/api/workspaces/{workspaceId}/messages/{messageId}/media/{mediaIndex}",
+        operation: "getMedia",
+        summary: "A picture or another file that a customer sent; the first of a message is 0.",
+        scope: Scope::ConversationsRead,
+        query: &[],
+        body: Body::None,
+        needs_key: false,
+        answers: Answers::File("*/*"),
+        refusals: &["carrier_refused"],
+        run: Run::Custom(|call| Box::pin(media(call))),
+    },
+    Route {
         method: "POST",
         path: "/api/workspaces/{workspaceId}/messages/{messageId}/resend",
         operation: "resendMessage",
@@ -310,32 +328,103 @@ pub const ROUTES: &[Route] = &[
     },
 ];
 
-/// Fetched from the carrier by us: its own address is one that whoever has it can use for ever.
-async fn recording(mut call: Call<'_>) -> Result<Response<Bytes>, Failure> {
-    let known = call.ask(&api::GET_MESSAGE, &call.arguments).await?;
-    let Some(url) = known.private["recordingUrl"].as_str() else {
-        return Err(problems::not_found().into());
+/// Which file of a message.
+enum File {
+    Recording,
+    Media(usize),
+}
+
+async fn recording(call: Call<'_>) -> Result<Response<Bytes>, Failure> {
+    let (bytes, _) = fetch(call, &File::Recording).await?;
+    Ok(file(bytes, HeaderValue::from_static("audio/mpeg")))
+}
+
+async fn media(call: Call<'_>) -> Result<Response<Bytes>, Failure> {
+    let index = call.arguments["mediaIndex"].as_u64().unwrap_or(u64::MAX);
+    let index = usize::try_from(index).unwrap_or(usize::MAX);
+    let (bytes, stated) = fetch(call, &File::Media(index)).await?;
+    let mut response = file(bytes, shown_as(stated.as_deref()));
+    // a stranger chose these bytes: no browser runs them as a page of ours
+    for (name, value) in [
+        ("x-content-type-options", "nosniff"),
+        ("content-security-policy", "default-src 'none'; sandbox"),
+        ("content-disposition", "attachment"),
+    ] {
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
+    }
+    Ok(response)
+}
+
+/// The type that the carrier stated, where it is one that is only looked at or listened to.
+fn shown_as(stated: Option<&str>) -> HeaderValue {
+    let harmless = |kind: &&str| {
+        (["image/", "audio/", "video/"]
+            .iter()
+            .any(|start| kind.starts_with(start))
+            && !kind.contains("svg"))
+            || ["text/vcard", "text/x-vcard", "text/calendar", "application/pdf"].contains(kind)
     };
-    let mut fetched = call.parts.carrier.fetch_recording(url).await;
+    stated
+        .map(|stated| {
+            stated
+                .split(';')
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_ascii_lowercase()
+        })
+        .filter(|kind| harmless(&kind.as_str()))
+        .and_then(|kind| HeaderValue::from_str(&kind).ok())
+        .unwrap_or(HeaderValue::from_static("application/octet-stream"))
+}
+
+fn file(bytes: Vec<u8>, kind: HeaderValue) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::Binary(bytes));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, kind);
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, max-age=300"),
+    );
+    response
+}
+
+/// Fetched from the carrier by us: its own address is one that whoever has it can use for ever. Beside the file the type that the
+/// carrier stated for it.
+async fn fetch(mut call: Call<'_>, which: &File) -> Result<(Vec<u8>, Option<String>), Failure> {
+    let known = call.ask(&api::GET_MESSAGE, &call.arguments).await?.private;
+    let (url, stated) = match which {
+        File::Recording => (&known["recordingUrl"], None),
+        File::Media(index) => {
+            let item = &known["media"][*index];
+            (&item["url"], item["contentType"].as_str())
+        }
+    };
+    let url = url.as_str().ok_or_else(problems::not_found)?;
+    let mut fetched = fetch_with(&call.parts.carrier, which, url).await;
     if matches!(fetched, Err(signalwire::Error::Unauthorized { .. }))
         && let Some(renewed) = call.live.renewed(&call.parts).await
     {
-        fetched = renewed.carrier.fetch_recording(url).await;
+        fetched = fetch_with(&renewed.carrier, which, url).await;
         call.parts = renewed;
     }
     match fetched {
-        Ok(bytes) => {
-            let mut response = Response::new(Bytes::Binary(bytes));
-            let headers = response.headers_mut();
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("audio/mpeg"));
-            headers.insert(
-                header::CACHE_CONTROL,
-                HeaderValue::from_static("private, max-age=300"),
-            );
-            Ok(response)
-        }
+        Ok(bytes) => Ok((bytes, stated.map(str::to_owned))),
         Err(signalwire::Error::NotFound) => Err(problems::not_found().into()),
         Err(error) => Err(problems::carrier(&error).into()),
+    }
+}
+
+async fn fetch_with(
+    carrier: &signalwire::Client,
+    which: &File,
+    url: &str,
+) -> Result<Vec<u8>, signalwire::Error> {
+    match which {
+        File::Recording => carrier.fetch_recording(url).await,
+        File::Media(_) => carrier.fetch_media(url).await,
     }
 }
 
@@ -349,7 +438,7 @@ async fn resend(call: Call<'_>) -> Result<Response<Bytes>, Failure> {
         call.text("messageId"),
         hex::encode(Sha256::digest(key))
     );
-    let event = object!({
+    let event = json!({
         "version": "2.0", "routeKey": "$default", "rawPath": "/api/communications", "rawQueryString": "",
         "headers": {
             "content-type": "application/json",
@@ -361,27 +450,6 @@ async fn resend(call: Call<'_>) -> Result<Response<Bytes>, Failure> {
     });
     let request = request_from_event(event)
         .map_err(|_| common::store::Error::Inconsistent("a message that cannot be sent again"))?;
-    let response = call.sender.handle(request).await;
-    if !response.status().is_success() {
-        return Ok(response);
-    }
-    let sent: Value = match response.body() {
-        Bytes::Text(text) => serde_json::from_str(text).unwrap_or_default(),
-        _ => Value::Null,
-    };
-    let link = Map::from_iter([
-        ("messageId".to_owned(), call.arguments["messageId"].clone()),
-        ("newId".to_owned(), sent["id"].clone()),
-    ]);
-    // it has been sent: what is missing now is said again by a repeat with the same key
-    if let Err(error) = call.ask(&api::LINK_RESEND, &link).await {
-        tracing::error!(?error, "Resend could not be linked with its message");
-    }
-    let mut answer = json(response.status().as_u16(), &sent);
-    if let Some(replayed) = response.headers().get("idempotent-replayed") {
-        answer
-            .headers_mut()
-            .insert("idempotent-replayed", replayed.clone());
-    }
-    Ok(answer)
+    let failed = call.text("messageId").parse().unwrap_or_default();
+    Ok(call.sender.resend(request, failed).await)
 }

@@ -3,7 +3,7 @@
 use crate::ROUTES;
 use crate::field::{Field, Kind, Schema};
 use crate::problems::CODES;
-use crate::request::PAGING;
+use crate::request::{PAGING, path_kind};
 use crate::route::{Answers, Body, Route};
 use serde_json::{Map, Value, json};
 use std::sync::OnceLock;
@@ -62,12 +62,7 @@ fn operation(route: &Route, schemas: &mut Map<String, Value>) -> Value {
         .split('/')
         .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
         .map(|name| {
-            let kind = if name.ends_with("Phone") {
-                Kind::Phone
-            } else {
-                Kind::Uuid
-            };
-            json!({ "name": name, "in": "path", "required": true, "schema": of(&kind, schemas) })
+            json!({ "name": name, "in": "path", "required": true, "schema": of(&path_kind(name), schemas) })
         })
         .collect();
     let paging: &[Field] = if matches!(route.answers, Answers::Page(_)) {

@@ -81,6 +81,17 @@ pub fn find(method: &str, path: &str) -> Result<Matched, Problem> {
     Err(Problem::new(405, "method_not_allowed", why).with("allow", allowed))
 }
 
+/// What stands for a name in braces.
+pub fn path_kind(name: &str) -> Kind {
+    if name.ends_with("Phone") {
+        Kind::Phone
+    } else if name.ends_with("Index") {
+        Kind::Integer(0, 99)
+    } else {
+        Kind::Uuid
+    }
+}
+
 fn fits(pattern: &'static str, path: &str) -> Option<Vec<(&'static str, String)>> {
     let mut parts = path.split('/');
     let mut values = Vec::new();
@@ -112,12 +123,8 @@ pub fn read(raw: &RawRequest<'_>, matched: &Matched, cursors: &Cursors) -> Resul
             continue;
         }
         // an id that is none is as unknown as one of another workspace
-        let kind = if name.ends_with("Phone") {
-            Kind::Phone
-        } else {
-            Kind::Uuid
-        };
-        let value = field::check(&kind, &json!(value), name).map_err(|_| not_found())?;
+        let kind = path_kind(name);
+        let value = field::check(&kind, &field::from_text(&kind, value), name).map_err(|_| not_found())?;
         arguments.insert((*name).to_owned(), value);
     }
     if route.is_of_platform() {

@@ -53,7 +53,7 @@ pub type Custom =
 pub struct Route {
     /// `GET`
     pub method: &'static str,
-    /// `/api/workspaces/{workspaceId}/…`; the names in braces are arguments, UUIDs but for those of phone numbers.
+    /// `/api/workspaces/{workspaceId}/…`; the names in braces are arguments: UUIDs, but for `…Phone` and `…Index`.
     pub path: &'static str,
     /// Its name in clients.
     pub operation: &'static str,

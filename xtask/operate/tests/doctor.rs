@@ -8,6 +8,7 @@ use operate::doctor::{Finding, State, examine};
 use serde_json::json;
 use simulator::{Fault, Operation, When};
 use testkit::aws::Aws;
+use testkit::pgbouncer::PgBouncer;
 use testkit::postgres::TestDatabase;
 
 async fn stack(database: &TestDatabase) -> Stack {
@@ -251,6 +252,96 @@ async fn each_fault_of_the_rest_has_its_advice() {
         "superuser",
     );
     stack.shutdown().await.unwrap();
+}
+
+/// What `doctor` says of the database when its URLs are these.
+async fn database_by(url: &str, migration: Option<&str>) -> Vec<Finding> {
+    let mut settings = Settings::of(&[("DATABASE_URL", url)]);
+    if let Some(migration) = migration {
+        settings = settings.with("MIGRATION_DATABASE_URL", migration);
+    }
+    let found = examine(&settings, None).await;
+    found
+        .into_iter()
+        .filter(|finding| finding.area == "database")
+        .collect()
+}
+
+#[tokio::test]
+async fn a_real_pooler_is_recognised_and_migrations_go_round_it() {
+    let database = TestDatabase::create(migrate).await;
+    let direct = database.url();
+    let parsed = url::Url::parse(direct).unwrap();
+    let users = [(parsed.username(), parsed.password().unwrap_or_default())];
+    let is_well = |found: &[Finding]| found.iter().all(|finding| finding.state != State::Fault);
+
+    let found = database_by(direct, None).await;
+    assert_eq!(
+        fault(&found, "database", "DATABASE_URL is a direct connection").state,
+        State::Well
+    );
+    assert!(is_well(&found), "{found:#?}");
+
+    // one server connection for everybody, and enough for each client to have its own
+    for connections in [1, 10] {
+        let pooler = PgBouncer::start(direct, &users, connections).await.unwrap();
+        let pooled = pooler.url(direct);
+        let found = database_by(&pooled, Some(direct)).await;
+        assert_eq!(
+            fault(&found, "database", "goes through a transaction pooler").state,
+            State::Well
+        );
+        assert!(is_well(&found), "{connections}: {found:#?}");
+        for (migration, words) in [
+            (None, "migrations would run through the pooler"),
+            (
+                Some(pooled.as_str()),
+                "MIGRATION_DATABASE_URL goes through a transaction pooler",
+            ),
+        ] {
+            assert_fault(
+                &database_by(&pooled, migration).await,
+                "database",
+                words,
+                "the direct URL",
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn settings_of_a_session_do_not_pass_a_pooler() {
+    let database = TestDatabase::create(migrate).await;
+    let direct = database.url();
+    let parsed = url::Url::parse(direct).unwrap();
+    let users = [(parsed.username(), parsed.password().unwrap_or_default())];
+    let with_options = |url: &str| format!("{url}?options=-c%20statement_timeout%3D5000");
+    assert!(parsed.query().is_none(), "{direct}");
+
+    let found = database_by(&with_options(direct), None).await;
+    assert!(
+        found.iter().all(|finding| finding.state != State::Fault),
+        "{found:#?}"
+    );
+
+    let strict = PgBouncer::start(direct, &users, 2).await.unwrap();
+    let found = database_by(&with_options(&strict.url(direct)), Some(direct)).await;
+    let refused = fault(&found, "database", "DATABASE_URL cannot be connected to");
+    assert_eq!(refused.state, State::Fault);
+    assert!(
+        refused.what.contains("startup parameter") && refused.what.contains("ALTER ROLE"),
+        "{refused}"
+    );
+
+    let lenient = PgBouncer::start_with(direct, &users, 2, "ignore_startup_parameters = options")
+        .await
+        .unwrap();
+    assert_fault(
+        &database_by(&with_options(&lenient.url(direct)), Some(direct)).await,
+        "database",
+        "do not hold behind the pooler",
+        "ALTER ROLE",
+    );
 }
 
 #[tokio::test]

@@ -72,7 +72,7 @@ fn optional(function: &str) -> Vec<&'static str> {
             &[WEBHOOK, TRUST, WHATSAPP, COUNTRIES, &["SPOOL_QUEUE_URL"]]
         }
         "webhook-fallback" | "clerk-webhook" => &[WEBHOOK],
-        "spool-replay" => &[TRUST, WHATSAPP],
+        "spool-replay" => &[TRUST, WHATSAPP, COUNTRIES],
         "provision-trigger" => &[TRUST, ORDERS],
         "reconciler" => &[TRUST, ORDERS, WHATSAPP],
         "outbound-send" => &[TRUST, WHATSAPP, COUNTRIES, &["AUTH_JWKS_URL"]],

@@ -233,6 +233,18 @@ impl Carrier {
         paging::compat(path, params, "media_list", rows)
     }
 
+    /// The file itself, whose bytes say which it is.
+    pub(super) fn get_media(&self, message: &str, sid: &str) -> Answer {
+        let mut state = self.state();
+        let media = state
+            .message(message)
+            .and_then(|message| message.media.iter().find(|media| media.sid == sid));
+        match media {
+            Some(media) => Answer::file(&media.content_type, format!("picture of {sid}").into_bytes()),
+            None => Answer::compat_not_found(),
+        }
+    }
+
     /// Refused while the message is on its way (compat-openapi, delete_message_media).
     pub(super) fn delete_media(&self, message: &str, sid: &str) -> Answer {
         let mut state = self.state();

@@ -49,6 +49,7 @@ impl Carrier {
             Endpoint::UpdateMessage(sid) => self.redact_message(sid, params),
             Endpoint::DeleteMessage(sid) => self.delete_message(sid),
             Endpoint::ListMedia(sid) => self.list_media(&call.path, sid, params),
+            Endpoint::GetMedia { message, sid } => self.get_media(message, sid),
             Endpoint::DeleteMedia { message, sid } => self.delete_media(message, sid),
             Endpoint::CreateCall => self.create_call(params),
             Endpoint::ListCalls => self.list_calls(&call.path, params),

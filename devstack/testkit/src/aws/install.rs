@@ -21,6 +21,14 @@ pub(super) fn program() -> Result<Vec<PathBuf>, Error> {
             return Ok(vec![program]);
         }
     }
+    Ok(vec![python()?, "-m".into(), "moto.server".into()])
+}
+
+/// The Python of an environment that has the emulator and boto3, made if it is not there.
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn python() -> Result<PathBuf, Error> {
     let root = tools::provide(&format!("venv-moto-{VERSION}"), |scratch| {
         eprintln!("testkit: installing the AWS emulator: PyPI package moto[server] {VERSION}");
         tools::run(Command::new("python3").args(["-m", "venv"]).arg(scratch)).map_err(missing)?;
@@ -33,7 +41,7 @@ pub(super) fn program() -> Result<Vec<PathBuf>, Error> {
         .map(|_| ())
     })?;
     // The environment was moved to its name after it was made, so its scripts' first lines are wrong; its Python is not.
-    Ok(vec![root.join("bin/python"), "-m".into(), "moto.server".into()])
+    Ok(root.join("bin/python"))
 }
 
 fn missing(error: Error) -> Error {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
+pub use self::install::python;
 use self::supervised::Emulator;
 use crate::{Error, blocking, http};
 

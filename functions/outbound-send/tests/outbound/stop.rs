@@ -116,11 +116,13 @@ async fn a_send_that_comes_late_asks_again() {
         let stop = async {
             if is_stopped {
                 waiting(1).await;
-                let stop = "select outcome from record_inbound_message($1, 'SM1', 'sms', $2, $3, 'STOP', '[]', 1, false, 'stop', 'STOP', now())";
-                stopping
-                    .query_one(stop, &[&Uuid::now_v7(), &NUMBER, &to_customer])
+                // by hand, since that asks for the lock first of all: whoever comes first has it first
+                let stop = "select change_consent($1, $2, $3, true, 'ann', 'asked by telephone', now())";
+                let wrong = stopping
+                    .query_one(stop, &[&desk.workspace, &NUMBER, &to_customer])
                     .await
                     .unwrap();
+                assert_eq!(wrong.get::<_, Option<&str>>(0), None);
             }
             desk.carried()
         };

@@ -205,6 +205,16 @@ async fn a_campaign_is_asked_for_and_its_answer_followed() {
     let readiness = shop.fixture.row("phone_number_readiness").await;
     assert_eq!(readiness["messaging_readiness"], "pending");
     assert!(readiness["campaign_order_id"].is_string(), "{readiness}");
+    let number = readiness["phone_number_id"].as_str().unwrap();
+    let callback = shop.fixture.simulator.ledger().orders[0]
+        .status_callback_url
+        .clone();
+    assert!(
+        callback
+            .as_deref()
+            .is_some_and(|url| url.ends_with(&format!("/status/campaign/{number}"))),
+        "{callback:?}"
+    );
     assert_eq!(shop.fixture.row("provisioning_orders").await["state"], "active");
 }
 

@@ -47,12 +47,7 @@ impl Desk {
     /// The same with a proxy before Postgres.
     pub async fn open_behind_proxy() -> (Self, Proxy) {
         let mut proxy = None;
-        let desk = Self::open_with(|fixture| {
-            let started = Proxy::start(&fixture.database_url()).expect("a loopback port is free");
-            fixture.set("DATABASE_URL", &started.url(&fixture.database_url()));
-            proxy = Some(started);
-        })
-        .await;
+        let desk = Self::open_with(|fixture| proxy = Some(fixture.put_proxy())).await;
         (desk, proxy.expect("it was just started"))
     }
 
@@ -82,11 +77,7 @@ impl Desk {
     }
 
     pub async fn execute(&self, sql: &str) {
-        self.fixture
-            .sql
-            .batch_execute(sql)
-            .await
-            .expect("the test's own SQL is right");
+        self.fixture.execute(sql).await;
     }
 
     pub async fn is_opted_out(&self, workspace: Uuid, business: &str, customer: &str) -> bool {
@@ -101,17 +92,15 @@ impl Desk {
 
     /// Everything that a webhook can write, to compare before and after a repeat.
     pub async fn everything(&self) -> Vec<Value> {
-        let mut rows = Vec::new();
-        for table in [
-            "conversations",
-            "conversation_messages",
-            "unrouted_messages",
-            "opt_outs",
-            "opt_out_changes",
-        ] {
-            rows.extend(self.fixture.rows(&format!("{table} order by 1")).await);
-        }
-        rows
+        self.fixture
+            .tables(&[
+                "conversations",
+                "conversation_messages",
+                "unrouted_messages",
+                "opt_outs",
+                "opt_out_changes",
+            ])
+            .await
     }
 }
 

@@ -105,3 +105,14 @@ async fn released_and_foreign_numbers_and_other_events_change_nothing() {
         403
     );
 }
+
+#[tokio::test]
+async fn the_number_in_the_url_is_what_the_invocation_is_about() {
+    let desk = Desk::open().await;
+    let path = format!("{PATH}/campaign/{}", desk.number);
+    let body = event("number_assignment_activated", NUMBER);
+    let (answer, line) = common::metrics::told("r-1", desk.json(&path, &body)).await;
+    accepted(&answer);
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(line["correlation_id"], desk.number.to_string());
+}

@@ -48,12 +48,7 @@ impl Desk {
     /// The same with a proxy before Postgres.
     pub async fn open_behind_proxy() -> (Self, Proxy) {
         let mut proxy = None;
-        let desk = Self::open_with(|fixture| {
-            let started = Proxy::start(&fixture.database_url()).expect("a loopback port is free");
-            fixture.set("DATABASE_URL", &started.url(&fixture.database_url()));
-            proxy = Some(started);
-        })
-        .await;
+        let desk = Self::open_with(|fixture| proxy = Some(fixture.put_proxy())).await;
         (desk, proxy.expect("it was just started"))
     }
 
@@ -84,7 +79,7 @@ impl Desk {
         ]);
         let call = InboundCall::read(&Form::parse(fields.as_bytes()).expect("a form")).expect("a call");
         let route = store
-            .record_inbound_call(Uuid::now_v7(), &call, false, jiff::Timestamp::now())
+            .record_inbound_call(Uuid::now_v7(), &call, false, true, jiff::Timestamp::now())
             .await;
         route.expect("it is stored").message_id.expect("it has a row")
     }
@@ -134,25 +129,19 @@ impl Desk {
     }
 
     pub async fn execute(&self, sql: &str) {
-        self.fixture
-            .sql
-            .batch_execute(sql)
-            .await
-            .expect("the test's own SQL is right");
+        self.fixture.execute(sql).await;
     }
 
     pub async fn everything(&self) -> Vec<Value> {
-        let mut rows = Vec::new();
-        for table in [
-            "conversations",
-            "conversation_messages",
-            "status_reports",
-            "parked_reports",
-            "phone_number_readiness",
-        ] {
-            rows.extend(self.fixture.rows(&format!("{table} order by 1")).await);
-        }
-        rows
+        self.fixture
+            .tables(&[
+                "conversations",
+                "conversation_messages",
+                "status_reports",
+                "parked_reports",
+                "phone_number_readiness",
+            ])
+            .await
     }
 }
 

@@ -1,6 +1,6 @@
 //! A forwarded call is paid for: where it never goes.
 
-use crate::support::{ACME, Desk, voicemail};
+use crate::support::{ACME, Desk, NUMBER, PATH, call, voicemail};
 use serde_json::json;
 
 #[tokio::test]
@@ -55,4 +55,31 @@ async fn a_workspace_that_was_stopped_forwards_nothing() {
     assert_eq!(desk.fixture.row("refusals").await["code"], "sending_disabled");
     desk.execute(&stop("true")).await;
     assert!(desk.call("CA2").await.contains("<Number>+14155550111</Number>"));
+}
+
+/// Whoever is missed may be texted back where any other text may go.
+#[tokio::test]
+async fn whether_a_caller_may_be_texted_is_judged_like_any_other_destination() {
+    let desk = Desk::open_with(|fixture| fixture.set("ALLOWED_COUNTRIES", "US,GB")).await;
+    for (index, (caller, may_text)) in [
+        ("+14155551234", true),
+        ("+447400123456", true),
+        ("+14165551234", false), // Canada
+        ("+4915123456789", false),
+        ("+19005551234", false),
+        ("+44740012", false),
+        ("+266696687", false), // what some networks say for a withheld number
+        ("anonymous", false),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let sid = format!("CA{index}");
+        for _ in 0..2 {
+            desk.send(PATH, &call(&sid, caller, NUMBER)).await;
+        }
+        let table = format!("conversation_messages where external_id = '{sid}'");
+        let row = desk.fixture.row(&table).await;
+        assert_eq!(row["may_text_back"], may_text, "{caller}");
+    }
 }

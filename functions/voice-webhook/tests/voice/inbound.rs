@@ -230,7 +230,7 @@ async fn outside_business_hours_voicemail_answers() {
         let inbound =
             InboundCall::read(&Form::parse(form(&call(&sid, CALLER, NUMBER)).as_bytes()).unwrap()).unwrap();
         let route = store
-            .record_inbound_call(Uuid::now_v7(), &inbound, false, moment.parse().unwrap())
+            .record_inbound_call(Uuid::now_v7(), &inbound, false, true, moment.parse().unwrap())
             .await
             .unwrap();
         assert_eq!(
@@ -244,6 +244,7 @@ async fn outside_business_hours_voicemail_answers() {
                 Uuid::now_v7(),
                 &inbound,
                 false,
+                true,
                 "2026-01-07T03:00:00Z".parse().unwrap(),
             )
             .await

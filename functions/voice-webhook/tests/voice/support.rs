@@ -46,12 +46,7 @@ impl Desk {
     /// The same with a proxy before Postgres.
     pub async fn open_behind_proxy() -> (Self, Proxy) {
         let mut proxy = None;
-        let desk = Self::open_with(|fixture| {
-            let started = Proxy::start(&fixture.database_url()).expect("a loopback port is free");
-            fixture.set("DATABASE_URL", &started.url(&fixture.database_url()));
-            proxy = Some(started);
-        })
-        .await;
+        let desk = Self::open_with(|fixture| proxy = Some(fixture.put_proxy())).await;
         (desk, proxy.expect("it was just started"))
     }
 
@@ -82,24 +77,18 @@ impl Desk {
     }
 
     pub async fn execute(&self, sql: &str) {
-        self.fixture
-            .sql
-            .batch_execute(sql)
-            .await
-            .expect("the test's own SQL is right");
+        self.fixture.execute(sql).await;
     }
 
     pub async fn everything(&self) -> Vec<Value> {
-        let mut rows = Vec::new();
-        for table in [
-            "conversations",
-            "conversation_messages",
-            "unrouted_messages",
-            "parked_reports",
-        ] {
-            rows.extend(self.fixture.rows(&format!("{table} order by 1")).await);
-        }
-        rows
+        self.fixture
+            .tables(&[
+                "conversations",
+                "conversation_messages",
+                "unrouted_messages",
+                "parked_reports",
+            ])
+            .await
     }
 }
 

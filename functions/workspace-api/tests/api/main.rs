@@ -3,8 +3,10 @@
 
 mod buying;
 mod examples;
+mod files;
 mod growth;
 mod missed_calls;
 mod refusals;
 mod resending;
 mod support;
+mod trips;

@@ -1,14 +1,23 @@
 //! Texting back whoever called and was not answered.
 
 use crate::support::{CUSTOMER, NUMBER, Office};
+use devstack::fixture::migrate;
+use devstack::stack::{Options, Schedule, Stack};
 use serde_json::Value;
+use simulator::CallScript;
+use testkit::postgres::TestDatabase;
+use uuid::Uuid;
 
 async fn called(office: &Office, sid: &str, caller: &str) {
-    let call = "select record_inbound_call(gen_random_uuid(), $1, $2, $3, 'ringing', false, now())";
+    called_from(office, sid, caller, true).await;
+}
+
+async fn called_from(office: &Office, sid: &str, caller: &str, may_text: bool) {
+    let call = "select record_inbound_call(gen_random_uuid(), $1, $2, $3, 'ringing', false, $4, now())";
     office
         .fixture
         .sql
-        .execute(call, &[&sid, &NUMBER, &caller])
+        .execute(call, &[&sid, &NUMBER, &caller, &may_text])
         .await
         .unwrap();
 }
@@ -101,7 +110,7 @@ async fn an_answered_call_gets_none() {
 }
 
 #[tokio::test]
-async fn who_opted_out_or_hides_or_calls_from_afar_gets_none() {
+async fn who_opted_out_or_may_not_be_texted_gets_none() {
     let office = Office::open().await;
     settings(&office, "{}").await;
     let stop = "select record_consent($1, $2, $3, true, 'STOP', 'SM1', now())";
@@ -111,8 +120,13 @@ async fn who_opted_out_or_hides_or_calls_from_afar_gets_none() {
         .execute(stop, &[&office.workspace, &NUMBER, &CUSTOMER])
         .await
         .unwrap();
-    for (sid, caller) in [("CA1", CUSTOMER), ("CA2", "+442079460958"), ("CA3", "+266696687")] {
-        called(&office, sid, caller).await;
+    for (sid, caller, may_text) in [
+        ("CA1", CUSTOMER, true),
+        ("CA2", "+442079460958", false),
+        ("CA3", "anonymous", false),
+        ("CA5", "+18765551234", true), // the country may be allowed, its prices are not
+    ] {
+        called_from(&office, sid, caller, may_text).await;
         reported(&office, "call", sid, "completed").await;
     }
     let pending = "insert into phone_number_readiness (phone_number_id, workspace_id, messaging_readiness) values ($1, $2, 'pending')";
@@ -129,4 +143,89 @@ async fn who_opted_out_or_hides_or_calls_from_afar_gets_none() {
         office.fixture.count("conversations where channel = 'sms'").await,
         0
     );
+}
+
+#[tokio::test]
+async fn a_caller_from_another_country_that_is_allowed_gets_one() {
+    let office = Office::open().await;
+    settings(&office, "{}").await;
+    called_from(&office, "CA1", "+442079460958", true).await;
+    reported(&office, "call", "CA1", "completed").await;
+    assert_eq!(texts(&office).await[0]["recipient_phone"], "+442079460958");
+}
+
+/// From the call to the carrier: all functions, and the reconciler who sends what is due.
+#[tokio::test]
+async fn the_caller_gets_one_text_from_the_number_that_was_called() {
+    const STOPPED: &str = "+14155550177";
+    let database = TestDatabase::create(migrate).await;
+    let stack = Stack::start(Options::on(&database)).await.unwrap();
+    let sql = stack.inspect().await.unwrap();
+    let insert = "insert into workspaces (name, slug, clerk_organization_id, subscription_tier)
+                  values ('Acme', 'acme', 'org_acme', 'enterprise') returning id";
+    let workspace: Uuid = sql.query_one(insert, &[]).await.unwrap().get(0);
+    let number = stack.lend_number(workspace, NUMBER).await.unwrap();
+    stack.lend_number(workspace, "+14055550124").await.unwrap();
+    let settings = "insert into voice_settings (phone_number_id, forward_to, missed_call_text)
+                    values ($1, '{+14155550111}', 'Sorry we missed you!')";
+    sql.execute(settings, &[&number]).await.unwrap();
+    // whatever the clock says, it is no quiet hour
+    sql.batch_execute("update tier_limits set quiet_from = null")
+        .await
+        .unwrap();
+    let carrier = stack.simulator();
+    let sent = || carrier.messages(|message| message.direction == "outbound-api");
+
+    carrier.inbound_sms(STOPPED, NUMBER, "STOP").await;
+    carrier.inbound_call(STOPPED, NUMBER, CallScript::missed()).await;
+    carrier
+        .inbound_call(CUSTOMER, NUMBER, CallScript::answered(30))
+        .await;
+    let missed = carrier.inbound_call(CUSTOMER, NUMBER, CallScript::missed()).await;
+    stack.settle().await;
+    // every webhook of the call a second time
+    for exchange in carrier.ledger().exchanges {
+        carrier.repeat_exchange(&exchange).await;
+    }
+    stack.settle().await;
+    assert!(sent().is_empty(), "it waits for the reconciler");
+
+    let (one, two) = tokio::join!(
+        stack.reconcile(Schedule::FiveMinutes),
+        stack.reconcile(Schedule::FiveMinutes)
+    );
+    let counted = [one.unwrap(), two.unwrap()];
+    stack.settle().await;
+    for exchange in carrier.ledger().exchanges {
+        carrier.repeat_exchange(&exchange).await;
+    }
+    stack.reconcile(Schedule::FiveMinutes).await.unwrap();
+    stack.settle().await;
+
+    let sent = sent();
+    assert_eq!(sent.len(), 1, "{counted:?}");
+    assert_eq!(
+        (sent[0].from.as_str(), sent[0].to.as_str(), sent[0].body.as_str()),
+        (NUMBER, CUSTOMER, "Sorry we missed you!")
+    );
+    let rows = sql
+        .query(
+            "select t.status, t.external_id, m.external_id, c.message_count
+             from conversation_messages t
+             join conversation_messages m on m.id = t.answers_call
+             join conversations c on c.id = t.conversation_id",
+            &[],
+        )
+        .await
+        .unwrap();
+    assert_eq!(rows.len(), 1);
+    assert_eq!(
+        (rows[0].get::<_, &str>(0), rows[0].get::<_, &str>(1)),
+        ("delivered", sent[0].sid.as_str())
+    );
+    assert_eq!(
+        (rows[0].get::<_, &str>(2), rows[0].get::<_, i32>(3)),
+        (missed.sid.as_str(), 1)
+    );
+    stack.shutdown().await.unwrap();
 }

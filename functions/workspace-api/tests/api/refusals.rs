@@ -118,6 +118,10 @@ async fn what_is_anothers_is_not_there() {
             format!("messages/{message}/recording"),
             format!("messages/{nobody}/recording"),
         ],
+        [
+            format!("messages/{message}/media/0"),
+            format!("messages/{nobody}/media/0"),
+        ],
         [format!("contacts/{contact}"), format!("contacts/{nobody}")],
         [
             format!("customers/{CUSTOMER}"),

@@ -27,6 +27,11 @@ async fn one_key_one_new_attempt() {
     assert_eq!(status, 201, "{first}");
     let (status, again) = office.ask(Ask::post(&resend, json!(null)).key("k1")).await;
     assert_eq!((status, &again["id"]), (201, &first["id"]));
+    let row = format!(
+        "conversation_messages where id = '{}'",
+        first["id"].as_str().unwrap()
+    );
+    assert_eq!(office.fixture.row(&row).await["resend_of"], message.as_str());
     let sent = office
         .fixture
         .simulator

@@ -3,6 +3,7 @@
 use super::Findings;
 use common::config::Settings;
 use common::store::DatabaseUrl;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::SqlState;
@@ -39,11 +40,17 @@ pub(super) async fn examine(settings: &Settings) -> Findings {
         );
     }
     let is_pooled = match connect(&url).await {
-        Ok(second) => share_a_server(&client, &second).await,
+        Ok(second) => share_servers(&client, &second).await,
         Err(_) => false,
     };
     if is_pooled {
         findings.well("DATABASE_URL goes through a transaction pooler, which the functions can do with");
+        if url.config().get_options().is_some() {
+            findings.fault(
+                "the `options` of DATABASE_URL do not hold behind the pooler: its server connections were begun without them",
+                "take `options` out of the URL, and give the settings to the role: ALTER ROLE … SET",
+            );
+        }
     } else {
         findings.well("DATABASE_URL is a direct connection (or a session pooler)");
     }
@@ -91,6 +98,11 @@ fn describe(error: &Error) -> String {
         code if *code == SqlState::INVALID_PASSWORD => " (user or password is wrong)",
         code if *code == SqlState::INVALID_CATALOG_NAME => " (there is no such database)",
         code if *code == SqlState::TOO_MANY_CONNECTIONS => " (use the provider's pooled URL)",
+        // PgBouncer's words, and Neon's
+        _ if refusal.message().contains("startup parameter") => {
+            " (a pooler carries no settings of a session: take `options` out of the URL, and give them to the role with \
+             ALTER ROLE … SET)"
+        }
         _ => "",
     };
     format!("{} {}{advice}", refusal.code().code(), refusal.message())
@@ -109,9 +121,10 @@ async fn reach(url: &DatabaseUrl, name: &str, findings: &mut Findings) -> Option
     }
 }
 
+/// Unnamed statements throughout: behind a transaction pooler a named one may not be there when it is used.
 async fn look(client: &Client, findings: &mut Findings) -> Result<(), Error> {
     let row = client
-        .query_one(
+        .query_typed_one(
             "select current_setting('server_version_num')::integer, current_setting('server_version'),
                     r.rolsuper, r.rolbypassrls, r.rolname::text
              from pg_roles r where r.rolname = current_user",
@@ -134,7 +147,7 @@ async fn look(client: &Client, findings: &mut Findings) -> Result<(), Error> {
         findings.well(format!("the role `{role}` is bound by row-level security"));
     }
     let operator = client
-        .query_opt("select 1 from pg_roles where rolname = 'ringspace_operator'", &[])
+        .query_typed_opt("select 1 from pg_roles where rolname = 'ringspace_operator'", &[])
         .await?;
     if operator.is_some() {
         findings.well("the role ringspace_operator is there");
@@ -149,14 +162,14 @@ async fn look(client: &Client, findings: &mut Findings) -> Result<(), Error> {
 
 async fn version(client: &Client, findings: &mut Findings) -> Result<(), Error> {
     let history: Option<String> = client
-        .query_one("select to_regclass('refinery_schema_history')::text", &[])
+        .query_typed_one("select to_regclass('refinery_schema_history')::text", &[])
         .await?
         .get(0);
     let latest = migrator::latest().unwrap_or_default();
     let applied = match history {
         None => 0,
         Some(_) => client
-            .query_one(
+            .query_typed_one(
                 "select coalesce(max(version), 0)::bigint from refinery_schema_history",
                 &[],
             )
@@ -181,8 +194,10 @@ async fn version(client: &Client, findings: &mut Findings) -> Result<(), Error> 
     Ok(())
 }
 
-/// Two connections that are both open share a server process only behind a transaction pooler.
-async fn share_a_server(one: &Client, other: &Client) -> bool {
+/// Two connections that are both open share server processes, and one connection has several, only behind a transaction pooler. A
+/// pooler may give them one each for a while, so they are asked a few times, and at once.
+async fn share_servers(one: &Client, other: &Client) -> bool {
+    const ASKED: usize = 5;
     let process = async |client: &Client| -> Option<i32> {
         let rows = client.simple_query("select pg_backend_pid()").await.ok()?;
         rows.iter().find_map(|message| match message {
@@ -190,8 +205,15 @@ async fn share_a_server(one: &Client, other: &Client) -> bool {
             _ => None,
         })
     };
-    let (first, second) = (process(one).await, process(other).await);
-    first.is_some() && first == second
+    let (mut first, mut second) = (BTreeSet::new(), BTreeSet::new());
+    for _ in 0..ASKED {
+        first.extend(process(one).await);
+        second.extend(process(other).await);
+        let (a, b) = futures_util::join!(process(one), process(other));
+        first.extend(a);
+        second.extend(b);
+    }
+    first.len() > 1 || second.len() > 1 || !first.is_disjoint(&second)
 }
 
 async fn migrations(settings: &Settings, is_pooled: bool, findings: &mut Findings) {
@@ -211,7 +233,7 @@ async fn migrations(settings: &Settings, is_pooled: bool, findings: &mut Finding
         return;
     };
     match connect(&url).await {
-        Ok(second) if share_a_server(&first, &second).await => {
+        Ok(second) if share_servers(&first, &second).await => {
             findings.fault("MIGRATION_DATABASE_URL goes through a transaction pooler", ADVICE);
         }
         _ => findings.well("MIGRATION_DATABASE_URL is a direct connection"),

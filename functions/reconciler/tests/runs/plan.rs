@@ -1,6 +1,10 @@
 //! What `App::plan` says, and that it does nothing.
 
-use super::*;
+use crate::desk::{CUSTOMER, Desk, NUMBER};
+use crate::numbers::buy;
+use serde_json::{Value, json};
+use simulator::{Fault, Operation, PlatformNumber};
+use uuid::Uuid;
 
 /// Everything that a run might change.
 async fn everything(desk: &Desk) -> Value {
