@@ -167,7 +167,7 @@ async fn a_forged_host_opens_nothing() {
     event["headers"]["x-signalwire-signature"] = json!(attacks::sign::of_form(
         &lab.fixture.simulator.config().signing_key,
         &format!("https://evil.example{SMS}"),
-        &vec![(b"MessageSid".to_vec(), b"SM1".to_vec())],
+        &[(b"MessageSid".to_vec(), b"SM1".to_vec())],
     ));
     for header in ["host", "x-forwarded-host", "x-original-host", "forwarded"] {
         event["headers"][header] = json!("evil.example");

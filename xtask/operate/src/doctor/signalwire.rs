@@ -94,7 +94,7 @@ fn refused(error: &Error, scope: &str, findings: &mut Findings) {
             "SignalWire knows no such project in this space",
             "SIGNALWIRE_PROJECT_ID and SIGNALWIRE_SPACE_URL have to belong together",
         ),
-        Error::RateLimited { .. } => findings.unseen("SignalWire asks to wait", "look again in a minute"),
+        Error::RateLimited { .. } | Error::TooLate => findings.unseen(error.to_string(), "look again in a minute"),
         Error::OutcomeUnknown(why) if why.contains("JSON") => findings.fault(
             "what answers at SIGNALWIRE_SPACE_URL is not SignalWire's API",
             "it is NAME.signalwire.com, as in the dashboard's address; not the SIP host",
