@@ -11,12 +11,14 @@ create table workspaces (
     number_limit          integer check (number_limit >= 0),
     is_active             boolean not null default true,
     event_at              timestamptz,
+    tier_at               timestamptz,
     created_at            timestamptz not null default now(),
     updated_at            timestamptz not null default now()
 );
 comment on column workspaces.clerk_organization_id is 'Clerk organization, or the Clerk user of a personal workspace; what a bearer token is matched with';
 comment on column workspaces.number_limit is 'how many numbers it may have; null: what its tier allows';
 comment on column workspaces.is_active is 'false once it was deleted: nothing is sent, its numbers are suspended';
+comment on column workspaces.tier_at is 'the same of the newest event that stated the plan';
 comment on column workspaces.event_at is 'when the newest life-cycle event applied here happened; an older one that arrives later changes nothing';
 
 -- Exactly sixteen columns and four indexes besides the key: operators and the product''s guide rely on them. What else is known

@@ -116,10 +116,23 @@ language sql stable as $$
     select exists (select 1 from workspaces where slug = p_slug and id <> p_but)
 $$;
 
+-- Events of workspaces that were applied: one that comes again changes nothing, and a workspace is created once, so neither does its
+-- creation under another id. What the workspace did in between stands.
+create table workspace_events (
+    workspace_id uuid not null references workspaces (id),
+    event_id     text not null,
+    type         text not null,
+    tier         text,
+    applied_at   timestamptz not null default now(),
+    primary key (workspace_id, event_id)
+);
+
 -- Creates or updates the row of an event's workspace and locks it: the events of one workspace follow each other, so any number
--- of deliveries have one effect. An event older than one that was applied changes nothing.
+-- of deliveries have one effect. An event older than one that was applied changes nothing; the plan has a time of its own, since
+-- many events do not speak of it.
 create function upsert_workspace(
-    p_workspace uuid, p_name text, p_slug text, p_owner text, p_tier text, p_area_code text, p_at timestamptz, p_deleted boolean)
+    p_workspace uuid, p_name text, p_slug text, p_owner text, p_tier text, p_area_code text, p_at timestamptz,
+    p_is_active boolean default null)
 returns workspaces language plpgsql as $$
 declare
     tenant workspaces;
@@ -134,32 +147,70 @@ begin
             wanted_slug := wanted_slug || '-' || left(p_workspace::text, 8);
         end if;
     end if;
-    insert into workspaces as w (id, name, slug, clerk_organization_id, subscription_tier, preferred_area_code, event_at, is_active)
+    insert into workspaces as w (
+        id, name, slug, clerk_organization_id, subscription_tier, preferred_area_code, event_at, tier_at, is_active)
     values (p_workspace, coalesce(p_name, p_owner, p_workspace::text), coalesce(wanted_slug, p_workspace::text), p_owner,
-            coalesce(p_tier, 'starter'), p_area_code, p_at, not p_deleted)
+            coalesce(p_tier, 'starter'), p_area_code, p_at, case when p_tier is not null then p_at end, coalesce(p_is_active, true))
     on conflict (id) do update
     set name = coalesce(p_name, w.name),
         slug = coalesce(wanted_slug, w.slug),
         clerk_organization_id = coalesce(p_owner, w.clerk_organization_id),
-        subscription_tier = coalesce(p_tier, w.subscription_tier),
         preferred_area_code = coalesce(p_area_code, w.preferred_area_code),
-        is_active = w.is_active and not p_deleted,
+        is_active = coalesce(p_is_active, w.is_active),
         event_at = coalesce(p_at, w.event_at),
         updated_at = now()
     where p_at is null or w.event_at is null or p_at >= w.event_at;
+    update workspaces w
+    set subscription_tier = p_tier, tier_at = coalesce(p_at, w.tier_at), updated_at = now()
+    where w.id = p_workspace and p_tier is not null and (p_at is null or w.tier_at is null or p_at >= w.tier_at)
+      and (w.subscription_tier, w.tier_at) is distinct from (p_tier, coalesce(p_at, w.tier_at));
     select * into tenant from workspaces where id = p_workspace for update;
     return tenant;
 end $$;
 
--- Applies a workspace.* event: the row, and what its plan means for numbers. Returns the orders to work on.
+-- Whether a workspace is to have numbers of its own.
+create function has_numbers_plan(tenant workspaces) returns boolean
+language sql immutable as $$
+    select tenant.is_active and tenant.subscription_tier <> 'starter'
+$$;
+
+-- Applies a workspace.* event: the row, and what its plan means for numbers. A number is bought when a plan with numbers begins, and
+-- not again because somebody has given it back. `p_ended_tier`: the plan that ended; if the workspace has another by now, that one
+-- stands. Returns the orders to work on, also to who delivers again.
 create function apply_workspace_event(
-    p_workspace uuid, p_name text, p_slug text, p_owner text, p_tier text, p_area_code text,
-    p_at timestamptz, p_deleted boolean, p_grace_days integer, p_order_id uuid)
+    p_event_id text, p_type text, p_workspace uuid, p_name text, p_slug text, p_owner text, p_tier text, p_ended_tier text,
+    p_area_code text, p_at timestamptz, p_grace_days integer, p_order_id uuid)
 returns setof uuid language plpgsql as $$
 declare
-    tenant workspaces := upsert_workspace(p_workspace, p_name, p_slug, p_owner, p_tier, p_area_code, p_at, p_deleted);
+    before workspaces;
+    tenant workspaces;
+    tier text := p_tier;
+    tier_time timestamptz;
 begin
-    if not tenant.is_active or tenant.subscription_tier = 'starter' then
+    perform act_for(p_workspace);
+    perform pg_advisory_xact_lock(hashtextextended(p_workspace::text, 3));
+    select * into before from workspaces where id = p_workspace for update;
+    tenant := before;
+    if not exists (
+        select from workspace_events e where e.workspace_id = p_workspace and (
+            e.event_id = p_event_id
+            or p_type = 'workspace.created' and e.type = p_type and e.tier is not distinct from p_tier)) then
+        if p_ended_tier is not null and before.subscription_tier <> p_ended_tier then
+            tier := null;
+        end if;
+        tier_time := before.tier_at;
+        tenant := upsert_workspace(p_workspace, p_name, p_slug, p_owner, tier, p_area_code, p_at,
+            case
+                when p_type = 'workspace.deleted' then false
+                when p_type = 'workspace.plan_changed' and tier <> 'starter' then true -- an upgrade restores
+            end);
+        if p_ended_tier is not null then -- the end of one plan may overtake the beginning of the next
+            update workspaces w set tier_at = tier_time where w.id = p_workspace;
+        end if;
+        insert into workspace_events (workspace_id, event_id, type, tier) values (p_workspace, p_event_id, p_type, p_tier);
+    end if;
+
+    if not has_numbers_plan(tenant) then
         perform suspend_numbers(p_workspace, p_grace_days);
         -- an order that may have bought goes on until that is known
         return query select id from provisioning_orders
@@ -167,9 +218,13 @@ begin
         return;
     end if;
 
-    perform restore_numbers(p_workspace);
-    if not exists (select 1 from workspace_phone_numbers
-                   where workspace_id = p_workspace and status <> 'released' and number_type = 'primary')
+    if has_numbers_plan(before) is distinct from true then
+        perform restore_numbers(p_workspace);
+    end if;
+    if (has_numbers_plan(before) is distinct from true
+        or not exists (select 1 from provisioning_orders where workspace_id = p_workspace and origin = 'plan'))
+       and not exists (select 1 from workspace_phone_numbers
+                       where workspace_id = p_workspace and status <> 'released' and number_type = 'primary')
        and not exists (select 1 from provisioning_orders
                        where workspace_id = p_workspace and number_type = 'primary' and state not in ('active', 'canceled'))
        and coalesce(tenant.number_limit, tier_number_limit(tenant.subscription_tier)) > 0 then
@@ -217,7 +272,7 @@ create function request_number(
 returns setof uuid language plpgsql as $$
 begin
     perform act_for(p_workspace);
-    perform upsert_workspace(p_workspace, p_name, p_slug, p_owner, p_tier, null, p_at, false);
+    perform upsert_workspace(p_workspace, p_name, p_slug, p_owner, p_tier, null, p_at);
     return query select request_number(p_event_id, p_workspace, p_area_code, p_number_type, p_friendly_name, p_order_id);
 end $$;
 

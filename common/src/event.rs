@@ -28,6 +28,20 @@ pub enum Kind {
     OrderRetryRequested,
 }
 
+impl Kind {
+    /// As it is written in `type`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::WorkspaceCreated => "workspace.created",
+            Self::WorkspacePlanChanged => "workspace.plan_changed",
+            Self::WorkspaceDeleted => "workspace.deleted",
+            Self::PhoneNumberRequested => "phone_number.requested",
+            Self::PhoneNumberReleaseRequested => "phone_number.release_requested",
+            Self::OrderRetryRequested => "order.retry_requested",
+        }
+    }
+}
+
 /// The workspace as the event knows it; what is absent stays as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -62,6 +76,9 @@ pub struct Event {
     /// When it happened at its source (RFC 3339); an older event that arrives late changes nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub occurred_at: Option<jiff::Timestamp>,
+    /// Which tier ended, where that is what happened: a workspace that has another one by now keeps it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_tier: Option<String>,
     /// Where a number is wanted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub area_code: Option<String>,
@@ -150,6 +167,7 @@ impl Event {
             return Err(Poison("`id` is empty or longer than 200 bytes".into()));
         }
         self.tier()?;
+        self.ended_tier()?;
         if let Some(code) = &self.area_code
             && !area_code::is_shaped(code)
         {
@@ -188,14 +206,22 @@ impl Event {
     /// # Errors
     /// [`Poison`] when there is no such tier.
     pub fn tier(&self) -> Result<Option<Tier>, Poison> {
-        match self.workspace.subscription_tier.as_deref() {
-            None => Ok(None),
-            Some(text) => text
-                .parse()
-                .map(Some)
-                .map_err(|error| Poison(format!("`subscriptionTier`: {error}"))),
-        }
+        tier_of("subscriptionTier", self.workspace.subscription_tier.as_deref())
     }
+
+    /// The tier that ended, if the event says so.
+    ///
+    /// # Errors
+    /// [`Poison`] when there is no such tier.
+    pub fn ended_tier(&self) -> Result<Option<Tier>, Poison> {
+        tier_of("endedTier", self.ended_tier.as_deref())
+    }
+}
+
+fn tier_of(field: &str, text: Option<&str>) -> Result<Option<Tier>, Poison> {
+    text.map(str::parse)
+        .transpose()
+        .map_err(|error| Poison(format!("`{field}`: {error}")))
 }
 
 #[cfg(test)]

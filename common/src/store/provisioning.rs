@@ -29,8 +29,6 @@ pub(super) const PARK_EVENT: &str = include_str!("sql/park_event.sql");
 /// What a workspace event brings beside itself.
 #[derive(Debug, Clone, Copy)]
 pub struct WorkspaceChange {
-    /// The workspace is gone.
-    pub deleted: bool,
     /// `RELEASE_GRACE_DAYS`
     pub grace_days: i32,
     /// The id of the order that it may make.
@@ -101,6 +99,7 @@ impl Store {
         &self,
         event: &Event,
         tier: Option<&str>,
+        ended_tier: Option<&str>,
         change: &WorkspaceChange,
     ) -> Result<Vec<Uuid>, Error> {
         let tenant = &event.workspace;
@@ -108,14 +107,16 @@ impl Store {
             .rows(
                 APPLY_WORKSPACE_EVENT,
                 &[
+                    (&event.id, Type::TEXT),
+                    (&event.kind.as_str(), Type::TEXT),
                     (&tenant.id, Type::UUID),
                     (&tenant.name, Type::TEXT),
                     (&tenant.slug, Type::TEXT),
                     (&tenant.clerk_organization_id, Type::TEXT),
                     (&tier, Type::TEXT),
+                    (&ended_tier, Type::TEXT),
                     (&event.area_code, Type::TEXT),
                     (&event.occurred_at, Type::TIMESTAMPTZ),
-                    (&change.deleted, Type::BOOL),
                     (&change.grace_days, Type::INT4),
                     (&change.order_id, Type::UUID),
                 ],

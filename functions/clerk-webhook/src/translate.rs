@@ -23,6 +23,7 @@ pub fn workspace_id(clerk_id: &str) -> Uuid {
 pub fn translate(message_id: &str, body: &Value) -> Result<Option<Event>, Malformed> {
     let kind = body["type"].as_str().ok_or(Malformed("type"))?;
     let data = &body["data"];
+    let mut ended_tier = None;
     let (kind, workspace) = match kind {
         "organization.created" | "organization.updated" => {
             let kind = if kind == "organization.created" {
@@ -53,6 +54,8 @@ pub fn translate(message_id: &str, body: &Value) -> Result<Option<Event>, Malfor
             if plan_tier(data) == Some(Tier::Starter) {
                 return Ok(None);
             }
+            // and the old paid one's when another begins, in either order
+            ended_tier = plan_tier(data).map(|tier| tier.as_str().to_owned());
             (Kind::WorkspacePlanChanged, subscriber(data, Some(Tier::Starter))?)
         }
         _ => return Ok(None),
@@ -66,6 +69,7 @@ pub fn translate(message_id: &str, body: &Value) -> Result<Option<Event>, Malfor
         kind,
         workspace,
         occurred_at: occurred_at(body),
+        ended_tier,
         area_code: area_code.filter(|code| common::domain::area_code::is_shaped(code)),
         number_type: None,
         friendly_name: None,
@@ -252,6 +256,9 @@ mod tests {
             Some("starter")
         );
         assert_eq!(item("subscriptionItem.ended", "free_org"), None);
+        let ended = item("subscriptionItem.ended", "pro").unwrap();
+        assert_eq!(ended.ended_tier.as_deref(), Some("professional"));
+        assert_eq!(item("subscriptionItem.active", "pro").unwrap().ended_tier, None);
     }
 
     #[test]

@@ -150,11 +150,14 @@ async fn work(parts: &Parts, body: &str, last_credentials: bool) -> Result<(), F
     let orders = match event.kind {
         Kind::WorkspaceCreated | Kind::WorkspacePlanChanged | Kind::WorkspaceDeleted => {
             let change = WorkspaceChange {
-                deleted: event.kind == Kind::WorkspaceDeleted,
                 grace_days: parts.grace_days,
                 order_id: Uuid::now_v7(),
             };
-            parts.store.apply_workspace_event(&event, tier, &change).await?
+            let ended = event.ended_tier()?.map(common::domain::Tier::as_str);
+            parts
+                .store
+                .apply_workspace_event(&event, tier, ended, &change)
+                .await?
         }
         Kind::PhoneNumberRequested => parts.store.request_number(&event, tier, Uuid::now_v7()).await?,
         Kind::OrderRetryRequested => {

@@ -5,4 +5,5 @@ mod buying;
 mod events;
 mod faults;
 mod plans;
+mod repeats;
 mod support;

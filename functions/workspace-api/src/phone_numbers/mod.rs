@@ -222,6 +222,7 @@ fn event(call: &Call<'_>, id: String, kind: EventKind) -> Event {
         friendly_name: None,
         phone_number_id: None,
         order_id: None,
+        ended_tier: None,
     }
 }
 
