@@ -1,6 +1,6 @@
 //! Putting numbers into the 10DLC campaign (FACTS 10): without it a US number cannot text.
 
-use super::{Client, Error};
+use super::{Client, Error, segment};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -57,7 +57,7 @@ impl Client {
     /// # Errors
     /// See [`Error`].
     pub async fn campaign_numbers(&self, campaign: &str) -> Result<Vec<Assignment>, Error> {
-        let campaign = percent_encoding::utf8_percent_encode(campaign, percent_encoding::NON_ALPHANUMERIC);
+        let campaign = segment(campaign);
         let path = format!("/api/relay/rest/registry/beta/campaigns/{campaign}/numbers?page_size=1000");
         let mut next = Some(self.space(&path));
         let mut found = Vec::new();
@@ -90,7 +90,7 @@ impl Client {
         phone_number: &str,
         status_callback: &str,
     ) -> Result<CampaignOrder, Error> {
-        let campaign = percent_encoding::utf8_percent_encode(campaign, percent_encoding::NON_ALPHANUMERIC);
+        let campaign = segment(campaign);
         let url = self.space(&format!(
             "/api/relay/rest/registry/beta/campaigns/{campaign}/orders"
         ));

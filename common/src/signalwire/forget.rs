@@ -1,7 +1,7 @@
 //! Making the carrier forget: texts, media, recordings and what was understood of them (FACTS 9).
 
-use super::records::{MediaList, segment};
-use super::{Client, Error};
+use super::records::MediaList;
+use super::{Client, Error, segment};
 use serde::Deserialize;
 
 /// One recording has one transcription, and more where somebody asked again; never so many pages.

@@ -1,6 +1,6 @@
 //! Searching, buying, configuring and releasing numbers (FACTS 2 and 3).
 
-use super::{Client, Error};
+use super::{Client, Error, segment};
 use crate::webhook::urls::AppUrl;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -217,11 +217,6 @@ pub(super) fn webhooks(urls: &AppUrl) -> [(&'static str, String); 10] {
         ("StatusCallback", urls.status()),
         ("StatusCallbackMethod", post()),
     ]
-}
-
-/// A SID is opaque: as one segment of a path.
-fn segment(sid: &str) -> String {
-    percent_encoding::utf8_percent_encode(sid, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
 #[cfg(test)]

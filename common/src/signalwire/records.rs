@@ -1,6 +1,6 @@
 //! Reading back what the carrier knows: messages, calls, our numbers (FACTS 1 paging, 3, 4, 5).
 
-use super::{Client, Error};
+use super::{Client, Error, segment};
 use crate::webhook::urls::AppUrl;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
@@ -372,10 +372,6 @@ impl Client {
             ))
         }
     }
-}
-
-pub(super) fn segment(sid: &str) -> String {
-    percent_encoding::utf8_percent_encode(sid, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
 pub(super) fn integer(value: Option<&Value>) -> Option<i32> {
