@@ -1,7 +1,8 @@
 //! Who calls the API: bearer tokens of Clerk or any OIDC issuer, verified against its JWKS.
 //!
-//! RS256 and ES256 only, whatever a token's header says. The key set is fetched at the first token, and again when a token names
-//! a key that is not in it, once a minute at most: a flood of invented key ids costs one fetch.
+//! RS256 and ES256 only, whatever a token's header says. The key set is fetched at the first token, again when a token names a key
+//! that is not in it, once a minute at most (a flood of invented key ids costs one fetch), and when it is ten minutes old: a key that
+//! the issuer took back is not good for as long as the process lives.
 
 use crate::config::{ConfigError, Settings, https_or_loopback};
 use crate::domain::Scope;
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::RwLock;
 
 const REFETCH_MIN: Duration = Duration::from_secs(60);
+const AGE_MAX: Duration = Duration::from_secs(600);
 /// How far the issuer's clock may be from ours.
 const LEEWAY_SECONDS: u64 = 30;
 const FETCH_SECONDS_MAX: u64 = 5;
@@ -87,13 +89,17 @@ pub struct Verifier {
     jwks_url: url::Url,
     http: OnceLock<reqwest::Client>,
     keys: RwLock<Option<Keys>>,
-    /// How long a key set is good before another may be asked for.
+    /// How long after one more fetch another may follow.
     refetch_min: Duration,
+    /// How old a key set may be.
+    age_max: Duration,
 }
 
 struct Keys {
     set: JwkSet,
     fetched: Instant,
+    /// When it was asked for again, if it was.
+    asked_again: Option<Instant>,
 }
 
 impl Verifier {
@@ -115,6 +121,7 @@ impl Verifier {
             http: OnceLock::new(),
             keys: RwLock::new(None),
             refetch_min: REFETCH_MIN,
+            age_max: AGE_MAX,
         })
     }
 
@@ -171,38 +178,50 @@ impl Verifier {
     }
 
     async fn key(&self, kid: Option<&str>) -> Result<Jwk, Refusal> {
-        if let Some(keys) = self.keys.read().await.as_ref() {
-            if let Some(jwk) = find(&keys.set, kid) {
-                return Ok(jwk);
-            }
-            if keys.fetched.elapsed() < self.refetch_min {
-                return Err(Refusal::Invalid);
-            }
+        if let Some(keys) = self.keys.read().await.as_ref()
+            && let Some(known) = self.look_up(keys, kid)
+        {
+            return known;
         }
         let mut keys = self.keys.write().await;
-        let stale = keys
-            .as_ref()
-            .is_none_or(|keys| keys.fetched.elapsed() >= self.refetch_min);
-        if stale {
-            match self.fetch().await {
-                Some(set) => {
-                    *keys = Some(Keys {
-                        set,
-                        fetched: Instant::now(),
-                    })
-                }
-                None => {
-                    tracing::error!("JWKS could not be fetched from AUTH_JWKS_URL");
-                    match keys.as_mut() {
-                        Some(keys) => keys.fetched = Instant::now(), // the known keys stay good
-                        None => return Err(Refusal::KeysUnavailable),
-                    }
+        if let Some(keys) = keys.as_ref()
+            && let Some(known) = self.look_up(keys, kid)
+        {
+            return known; // somebody else has fetched them meanwhile
+        }
+        let now = Instant::now();
+        match (self.fetch().await, keys.as_mut()) {
+            (Some(set), before) => {
+                let asked_again = before.is_some().then_some(now);
+                *keys = Some(Keys {
+                    set,
+                    fetched: now,
+                    asked_again,
+                });
+            }
+            (None, before) => {
+                tracing::error!("JWKS could not be fetched from AUTH_JWKS_URL");
+                match before {
+                    Some(keys) => keys.asked_again = Some(now), // the known keys stay good
+                    None => return Err(Refusal::KeysUnavailable),
                 }
             }
         }
         keys.as_ref()
             .and_then(|keys| find(&keys.set, kid))
             .ok_or(Refusal::Invalid)
+    }
+
+    /// What a key set says of a key; `None` when it has to be fetched again before it says anything.
+    fn look_up(&self, keys: &Keys, kid: Option<&str>) -> Option<Result<Jwk, Refusal>> {
+        let may_ask = keys
+            .asked_again
+            .is_none_or(|asked| asked.elapsed() >= self.refetch_min);
+        match find(&keys.set, kid) {
+            Some(jwk) if !may_ask || keys.fetched.elapsed() < self.age_max => Some(Ok(jwk)),
+            None if !may_ask => Some(Err(Refusal::Invalid)),
+            _ => None,
+        }
     }
 
     async fn fetch(&self) -> Option<JwkSet> {
@@ -390,7 +409,8 @@ mod tests {
             for (name, forged) in issuer.forged(&claims) {
                 assert_eq!(verify(&verifier, &forged).await, Err(Refusal::Invalid), "{name}");
             }
-            assert_eq!(issuer.jwks_requests(), if audience.is_none() { 1 } else { 2 });
+            // the set, and once more for the first of the keys that nobody has
+            assert_eq!(issuer.jwks_requests(), if audience.is_none() { 2 } else { 4 });
         }
         let strict = verifier(&issuer, Some("ringspace"), REFETCH_MIN);
         for claims in [claims(), claims().audience("somebody-else")] {
@@ -406,7 +426,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_new_key_is_fetched_once_the_pause_is_over_and_not_before() {
+    async fn a_new_key_is_fetched_at_once_and_the_next_one_after_the_pause() {
         let issuer = Issuer::start().unwrap();
         let claims = Claims::of("user_1");
         let (patient, eager) = (
@@ -416,6 +436,11 @@ mod tests {
         let old = issuer.token(&claims);
         for verifier in [&patient, &eager] {
             assert!(verify(verifier, &old).await.is_ok());
+        }
+        issuer.rotate(false);
+        let first = issuer.token(&claims);
+        for _ in 0..2 {
+            assert_eq!(verify(&patient, &first).await, Ok("user_1".into()));
         }
         issuer.rotate(false);
         let new = issuer.token(&claims);
@@ -431,6 +456,12 @@ mod tests {
             Err(Refusal::Invalid),
             "its key was withdrawn"
         );
+        // whoever meets no unknown key looks again when the set is old
+        let mut aged = verifier(&issuer, None, Duration::ZERO);
+        aged.age_max = Duration::ZERO;
+        assert!(verify(&aged, &new).await.is_ok());
+        issuer.rotate(false);
+        assert_eq!(verify(&aged, &new).await, Err(Refusal::Invalid));
     }
 
     #[tokio::test]
