@@ -1,7 +1,7 @@
 //! What a function made of its settings, kept up to date while it lives.
 
 use super::secret::{SecretError, SecretReader};
-use super::{ConfigError, Settings};
+use super::{ConfigError, Settings, runtime_environment};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -47,7 +47,9 @@ impl<T> Live<T> {
     /// # Errors
     /// A setting that is missing or malformed, or a secret that cannot be read.
     pub async fn start(build: fn(&Settings) -> Result<T, ConfigError>) -> Result<Self, StartError> {
-        Self::start_with(Settings::from_environment(), build).await
+        let live = Self::start_with(Settings::from_environment(), build).await?;
+        runtime_environment::complete()?; // after it: what is wrong with a setting is said first
+        Ok(live)
     }
 
     /// The same with a given environment.

@@ -4,6 +4,7 @@
 //! secret has changed.
 
 mod live;
+mod runtime_environment;
 mod secret;
 
 pub use live::{Live, StartError};

@@ -7,5 +7,6 @@ mod events_dir;
 mod machines;
 mod refusals;
 mod routing;
+mod start;
 mod storing;
 mod support;
