@@ -132,7 +132,7 @@ where
     let raw = RawRequest::of(request);
     match attempt(live, &raw, work, lost).await {
         Ok(document) => http::cxml(200, &document),
-        Err(failure) => {
+        Err((failure, document)) => {
             if matches!(failure, Failure::NotStored(_)) {
                 metrics::count(Metric::WebhooksNotStored);
                 tracing::error!(code = failure.code(), error = %failure, "Webhook could not be stored");
@@ -142,17 +142,24 @@ where
                 }
                 tracing::warn!(code = failure.code(), error = %failure, "Webhook refused");
             }
-            failure.to_response()
+            match document {
+                // a carrier that has no other URL to turn to may still read it
+                Some(document) => http::cxml(failure.status(), &document),
+                None => failure.to_response(),
+            }
         }
     }
 }
+
+/// Why there is no 2xx, and what a caller is to hear all the same.
+type Refused = (Failure, Option<Document>);
 
 async fn attempt<W, L>(
     live: &Live<Receiver>,
     raw: &RawRequest<'_>,
     work: W,
     lost: L,
-) -> Result<Document, Failure>
+) -> Result<Document, Refused>
 where
     W: AsyncFn(&Receiver, Arrival<'_>) -> Result<Document, Failure>,
     L: Fn(&AppUrl, &Arrival<'_>) -> Option<Document>,
@@ -160,7 +167,10 @@ where
     let begun = Instant::now();
     let receiver = live.get().await;
     let arrival = Arrival {
-        payload: receiver.gate.open(raw)?,
+        payload: receiver
+            .gate
+            .open(raw)
+            .map_err(|rejection| (rejection.into(), None))?,
         hook: Hook::at(raw.path),
         path: raw.path,
         query: raw.query,
@@ -181,7 +191,7 @@ where
             let left = ANSWER_MAX.saturating_sub(begun.elapsed());
             spool(&receiver, raw, &arrival, (error, left), lost).await
         }
-        result => result,
+        result => result.map_err(|failure| (failure, None)),
     }
 }
 
@@ -191,12 +201,13 @@ async fn spool<L>(
     arrival: &Arrival<'_>,
     (error, left): (store::Error, Duration),
     lost: L,
-) -> Result<Document, Failure>
+) -> Result<Document, Refused>
 where
     L: Fn(&AppUrl, &Arrival<'_>) -> Option<Document>,
 {
-    let (Some(spool), Some(document)) = (&receiver.spool, lost(receiver.gate.app_url(), arrival)) else {
-        return Err(error.into());
+    let document = lost(receiver.gate.app_url(), arrival);
+    let (Some(spool), Some(document)) = (&receiver.spool, &document) else {
+        return Err((error.into(), document));
     };
     match spool
         .keep_within(&Spooled::of(raw, raw.path, arrival.moment), left)
@@ -205,11 +216,11 @@ where
         Ok(()) => {
             metrics::count(Metric::Spooled);
             tracing::warn!(%error, "Webhook spooled: the database could not take it");
-            Ok(document)
+            Ok(document.clone())
         }
         Err(unkept) => {
             tracing::error!(error = %unkept, "Webhook could not be spooled");
-            Err(error.into())
+            Err((error.into(), Some(document.clone())))
         }
     }
 }

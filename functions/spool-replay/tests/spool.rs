@@ -87,6 +87,22 @@ impl Desk {
             .webhook(&format!("/api/webhooks/signalwire/{path}"), fields)
     }
 
+    /// What a caller hears, by the first path or the second.
+    async fn call_answer(&self, path: &str) -> (u16, String) {
+        let fields = [
+            ("CallSid", "C1"),
+            ("From", CUSTOMER),
+            ("To", NUMBER),
+            ("CallStatus", "ringing"),
+        ];
+        let request = self.hook(path, &fields);
+        let response = match path {
+            "voice" => self.voice.handle(request).await,
+            _ => self.fallback.handle(request).await,
+        };
+        (response.status().as_u16(), text(&response).to_owned())
+    }
+
     async fn away(&self, away: bool) {
         self.proxy.refuse(away).await.unwrap();
         if away {
@@ -372,6 +388,14 @@ async fn with_the_queue_away_too_the_carrier_is_told() {
             .status(),
         503
     );
+    // a caller hears something even so, should the carrier read it
+    for (status, answer) in [
+        desk.call_answer("voice").await,
+        desk.call_answer("fallback/voice").await,
+    ] {
+        assert_eq!(status, 503);
+        assert!(answer.contains("<Record"), "{answer}");
+    }
     desk.away(false).await;
     assert_eq!(desk.sms.handle(desk.message("S1", "Hi")).await.status(), 200);
 }

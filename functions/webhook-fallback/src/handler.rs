@@ -35,8 +35,8 @@ pub struct App(Live<Parts>);
 enum Failure {
     #[error(transparent)]
     Rejected(#[from] Rejection),
-    #[error(transparent)]
-    NotSpooled(#[from] QueueError),
+    #[error("{0}")]
+    NotSpooled(QueueError, Document),
     #[error("there is nothing at this path")]
     NotFound,
 }
@@ -46,7 +46,7 @@ impl Failure {
         match self {
             Self::Rejected(Rejection::Malformed { .. }) => http::cxml(400, &Document::default()),
             Self::Rejected(rejection) => http::plain(rejection.status(), ""),
-            Self::NotSpooled(_) => http::plain(503, ""),
+            Self::NotSpooled(_, document) => http::cxml(503, document), // there is no third URL: a caller hears it
             Self::NotFound => http::plain(404, ""),
         }
     }
@@ -75,7 +75,7 @@ impl App {
         match keep(&parts, &RawRequest::of(&request)).await {
             Ok(document) => http::cxml(200, &document),
             Err(failure) => {
-                if matches!(failure, Failure::NotSpooled(_)) {
+                if matches!(failure, Failure::NotSpooled(..)) {
                     metrics::count(Metric::WebhooksNotStored);
                     tracing::error!(error = %failure, "Fallback webhook could not be spooled");
                 } else {
@@ -102,10 +102,13 @@ async fn keep(parts: &Parts, raw: &RawRequest<'_>) -> Result<Document, Failure> 
     };
     let moment = Moment::now();
     metrics::correlate(&moment.id);
-    parts
+    let kept = parts
         .spool
         .keep(&Spooled::of(raw, &format!("{BASE}{path}"), moment))
-        .await?;
+        .await;
+    if let Err(error) = kept {
+        return Err(Failure::NotSpooled(error, document));
+    }
     metrics::count(Metric::Spooled);
     tracing::warn!(path, "Fallback webhook spooled");
     Ok(document)
