@@ -2,6 +2,8 @@
 
 use crate::metrics;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use futures_util::FutureExt;
 use lambda_http::http::header::{CONTENT_TYPE, HOST, SET_COOKIE, WWW_AUTHENTICATE};
 use lambda_http::http::{HeaderMap, StatusCode};
@@ -112,6 +114,22 @@ fn tame(mut request: ApiGatewayV2httpRequest) -> ApiGatewayV2httpRequest {
     request.headers.remove("x-forwarded-proto");
     request.request_context.domain_name = None;
     request.request_context.stage = None;
+    if request.is_base64_encoded {
+        let body = request.body.take().unwrap_or_default();
+        match STANDARD.decode(&body).map(String::from_utf8) {
+            // undone once, here
+            Ok(Ok(text)) => {
+                request.body = Some(text);
+                request.is_base64_encoded = false;
+            }
+            Ok(Err(_)) => request.body = Some(body), // bytes: undone by `lambda_http`
+            // `lambda_http` would panic; as text it fits no signature and is no document
+            Err(_) => {
+                request.body = Some(body);
+                request.is_base64_encoded = false;
+            }
+        }
+    }
     let path = request
         .raw_path
         .take()
@@ -264,6 +282,22 @@ mod tests {
             (raw.method, raw.path, raw.query, raw.body),
             ("POST", "/a%20b/c", "x=1%2B2&y=%20", b"hi".as_slice())
         );
+    }
+
+    #[test]
+    fn a_body_in_base64_is_undone_and_what_is_none_is_text() {
+        let body_of = |body: &str| {
+            let mut event = event("/a", "", &[]).unwrap();
+            event.body = Some(body.to_owned());
+            let request: Request = LambdaRequest::ApiGatewayV2(tame(event)).into();
+            RawRequest::of(&request).body.to_vec()
+        };
+        assert_eq!(body_of("aGk="), b"hi");
+        assert_eq!(body_of("/w=="), [0xff]);
+        assert_eq!(body_of(""), b"");
+        for text in ["%%%", "aGk", "aGk=x", "\u{e9}"] {
+            assert_eq!(body_of(text), text.as_bytes());
+        }
     }
 
     #[test]

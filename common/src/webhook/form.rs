@@ -34,12 +34,19 @@ impl Form {
 
     /// A field's text, the first of that name. What Postgres cannot keep (NUL, broken UTF-8) reads as U+FFFD.
     pub fn get(&self, name: &str) -> Option<Cow<'_, str>> {
-        let (_, value) = self.0.iter().find(|(key, _)| key == name.as_bytes())?;
-        let text = String::from_utf8_lossy(value);
-        Some(if text.contains('\0') {
-            Cow::Owned(text.replace('\0', "\u{fffd}"))
-        } else {
-            text
+        self.all(name).next()
+    }
+
+    /// The same of every field of that name.
+    pub fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = Cow<'a, str>> {
+        let named = self.0.iter().filter(move |(key, _)| key == name.as_bytes());
+        named.map(|(_, value)| {
+            let text = String::from_utf8_lossy(value);
+            if text.contains('\0') {
+                Cow::Owned(text.replace('\0', "\u{fffd}"))
+            } else {
+                text
+            }
         })
     }
 

@@ -169,7 +169,9 @@ impl Gate {
         }
         match form {
             Some(form) => {
-                self.check_account(form.get("AccountSid").as_deref())?;
+                for account in form.all("AccountSid") {
+                    self.check_account(Some(&account))?;
+                }
                 Ok(Payload::Form(form))
             }
             None => {
@@ -254,6 +256,11 @@ mod tests {
         assert_eq!(error("To=2", Some(&signed("To1"))), Rejection::BadSignature);
         assert_eq!(
             error("AccountSid=other", Some(&signed("AccountSidother"))),
+            Rejection::ForeignAccount
+        );
+        let twice = signed("AccountSidoursAccountSidother");
+        assert_eq!(
+            error("AccountSid=ours&AccountSid=other", Some(&twice)),
             Rejection::ForeignAccount
         );
         assert_eq!(error(&"a".repeat(BODY_BYTES_MAX + 1), None), Rejection::TooLarge);

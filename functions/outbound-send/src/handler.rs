@@ -418,6 +418,9 @@ fn delivery<'a>(
 
 /// Who asks, and for what: nothing here touches the database or the carrier.
 async fn ask(parts: &Parts, raw: &RawRequest<'_>) -> Result<Asked, Failure> {
+    if raw.method != "POST" {
+        return Err(Problem::new(405, "bad_request", "messages and calls are sent with POST").into());
+    }
     if raw.body.len() > BODY_BYTES_MAX {
         return Err(Problem::new(413, "too_large", "the body is longer than 64 kB").into());
     }
