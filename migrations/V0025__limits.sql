@@ -9,6 +9,8 @@ create table blocked_prefixes (
 );
 insert into blocked_prefixes (prefix, kind, note) values
     ('+1900', 'premium', 'premium rate'), ('+1___976', 'premium', 'premium rate exchange'),
+    ('+1700', 'premium', 'services of single carriers'),
+    ('+1600', 'satellite', 'Canada without a place, satellite telephones among them'),
     ('+979', 'premium', 'international premium rate'), ('+808', 'premium', 'international shared cost'),
     ('+870', 'satellite', 'Inmarsat'), ('+878', 'satellite', 'universal personal numbers'),
     ('+881', 'satellite', 'global mobile satellite'), ('+882', 'satellite', 'international networks'),

@@ -9,6 +9,8 @@ async fn blocked_destinations_are_data() {
     let because = |number: &str| format!("select blocked_because('{number}')");
     for number in [
         "+19005551234",
+        "+16005551234",
+        "+17005551234",
         "+14159765123",
         "+870773111632",
         "+8816123456789",
