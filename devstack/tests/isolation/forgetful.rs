@@ -147,13 +147,13 @@ async fn raw_calls(town: &Town, acme: Tenant, bolt: Tenant) -> Vec<String> {
             "request_number('{a}', 'Acme', 'org_bolt', 'org_acme', 'professional', now(), 'event-of-both', '405', 'custom', 'x', gen_random_uuid())"
         ),
         format!(
-            "apply_workspace_event('{a}', 'Acme', 'org_bolt', 'org_acme', 'starter', '405', now(), false, 30, gen_random_uuid())"
+            "apply_workspace_event('event-of-both-1', 'workspace.plan_changed', '{a}', 'Acme', 'org_bolt', 'org_acme', 'starter', null, '405', now(), 30, gen_random_uuid())"
         ),
         format!(
-            "apply_workspace_event('{a}', 'Acme', null, 'org_acme', 'professional', '405', now(), false, 30, gen_random_uuid())"
+            "apply_workspace_event('event-of-both-2', 'workspace.plan_changed', '{a}', 'Acme', null, 'org_acme', 'professional', null, '405', now(), 30, gen_random_uuid())"
         ),
         format!(
-            "apply_workspace_event('{a}', 'Acme', null, 'org_acme', 'starter', '405', now(), true, 30, gen_random_uuid())"
+            "apply_workspace_event('event-of-both-3', 'workspace.deleted', '{a}', 'Acme', null, 'org_acme', 'starter', null, '405', now(), 30, gen_random_uuid())"
         ),
         format!("revoke_api_key('{a}', '{key}')"),
         format!("list_api_keys('{a}')"),
@@ -223,7 +223,7 @@ async fn without_row_level_security_they_would() {
         .connect(&Access::Functions.url(town.fixture.database.url()))
         .await;
     let suspend = format!(
-        "select apply_workspace_event('{}', 'Acme', null, 'org_acme', 'starter', '405', now(), true, 30, gen_random_uuid())",
+        "select apply_workspace_event('event-of-both-4', 'workspace.deleted', '{}', 'Acme', null, 'org_acme', 'starter', null, '405', now(), 30, gen_random_uuid())",
         town.acme.id
     );
     sql.batch_execute(&suspend).await.unwrap();

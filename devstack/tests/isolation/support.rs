@@ -174,6 +174,7 @@ async fn furnish(sql: &Client, tenant: Tenant) {
          insert into phone_number_readiness (phone_number_id, workspace_id, messaging_readiness) values ('{number_id}', '{id}', 'ready');
          insert into provisioning_orders (id, workspace_id, origin, state, event_id, phone_number_id)
              values (gen_random_uuid(), '{id}', 'request', 'needs_attention', 'event-of-both', '{number_id}');
+         insert into workspace_events (workspace_id, event_id, type) values ('{id}', 'event-of-both', 'workspace.created');
          insert into phone_number_releases (phone_number_id, workspace_id, reason, release_at, next_attempt_at)
              values ('{number_id}', '{id}', 'plan', now() + interval '30 days', now() + interval '30 days');
          insert into workspace_limits (workspace_id, messages_per_day) values ('{id}', 1000);
