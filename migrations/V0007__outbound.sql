@@ -52,7 +52,8 @@ begin
 
     <<decision>>
     begin -- whatever leaves this block is counted behind it
-    -- the same call again, after its answer was lost
+    -- The same call again, after its answer was lost. The first may still be about to commit: it is waited for.
+    perform pg_advisory_xact_lock(hashtextextended(p_id::text, 6));
     select m.id, m.sender_phone, m.conversation_id, m.created_at, m.send_after
     into message_id, from_phone, conversation_id, created_at, send_at
     from conversation_messages m where m.id = p_id and m.workspace_id = p_workspace;

@@ -6,12 +6,12 @@ use testkit::postgres::TestDatabase;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
-const ACME: &str = "00000000-0000-7000-8000-000000000001";
+pub const ACME: &str = "00000000-0000-7000-8000-000000000001";
 const OWN: &str = "+14055550123";
 const SHARED: &str = "+14056940235";
-const CUSTOMER: &str = "+14155551234";
+pub const CUSTOMER: &str = "+14155551234";
 
-async fn prepare(database: &TestDatabase) -> Client {
+pub async fn prepare(database: &TestDatabase) -> Client {
     let sql = database.superuser_client().await;
     sql.batch_execute(&format!(
         "insert into workspaces (id, name, clerk_organization_id, subscription_tier) values
@@ -56,7 +56,7 @@ fn by_hand(business: &str) -> String {
 }
 
 /// Until that session waits for a lock: a condition, no pause.
-async fn blocked(watcher: &Client, pid: i32) {
+pub async fn blocked(watcher: &Client, pid: i32) {
     loop {
         let waits = "select wait_event_type = 'Lock' from pg_stat_activity where pid = $1";
         let row = watcher.query_one(waits, &[&pid]).await.expect("it can be asked");
@@ -67,7 +67,7 @@ async fn blocked(watcher: &Client, pid: i32) {
     }
 }
 
-async fn pid(sql: &Client) -> i32 {
+pub async fn pid(sql: &Client) -> i32 {
     let row = sql.query_one("select pg_backend_pid()", &[]).await;
     row.expect("it can be asked").get(0)
 }
