@@ -319,30 +319,46 @@ begin
         'recordingUrl', message.call_recording_url, 'recordingSid', message.call_recording_sid));
 end $$;
 
--- A failed message as it would be sent again.
-create function api_find_resendable(p_workspace uuid, p_owner text, p_key bytea, p_scope text, p jsonb) returns jsonb
+-- A failed message once more: what `begin_outbound` decides on a message with the same parts from the same number, and these parts
+-- as the `request` that would ask for it. Beside the outcomes of `begin_outbound`: `not_found`, `not_resendable`.
+create function begin_resend(
+    p_workspace uuid, p_owner text, p_api_key bytea, p_scope text, p_id uuid, p_key text, p_failed uuid,
+    p_platform text, p_whatsapp text, p_at timestamptz,
+    out outcome text, out detail text, out from_phone text, out conversation_id uuid, out message_id uuid, out answer jsonb,
+    out created_at timestamptz, out send_at timestamptz, out retry_after_seconds integer, out max_price numeric, out request jsonb)
 language plpgsql as $$
 declare
     permit record;
     message conversation_messages;
     thread conversations;
+    sender text;
 begin
-    select * into permit from authorise(p_workspace, p_owner, p_key, p_scope);
+    select * into permit from authorise(p_workspace, p_owner, p_api_key, p_scope);
     if permit.refusal is not null then
-        return api_refused(permit.refusal);
+        outcome := permit.refusal;
+        return;
     end if;
-    select * into message from conversation_messages m where m.id = (p ->> 'messageId')::uuid and m.workspace_id = p_workspace;
+    select * into message from conversation_messages m where m.id = p_failed and m.workspace_id = p_workspace;
     if not found then
-        return api_refused('not_found');
+        outcome := 'not_found';
+        return;
+    end if;
+    if message.direction <> 'outbound' or message.status not in ('failed', 'undelivered', 'busy', 'no-answer', 'canceled') then
+        outcome := 'not_resendable';
+        detail := format('the message is %s and %s', message.direction, message.status);
+        return;
     end if;
     select * into thread from conversations c where c.id = message.conversation_id;
-    if message.direction <> 'outbound' or message.status not in ('failed', 'undelivered', 'busy', 'no-answer', 'canceled') then
-        return api_refused('not_resendable', format('the message is %s and %s', message.direction, message.status));
-    end if;
-    return api_done(jsonb_strip_nulls(jsonb_build_object(
+    sender := coalesce(thread.phone_number_id::text, message.sender_phone);
+    request := jsonb_strip_nulls(jsonb_build_object(
         'workspaceId', p_workspace, 'channel', thread.channel, 'to', message.recipient_phone, 'body', message.body,
-        'from', coalesce(thread.phone_number_id::text, message.sender_phone), 'connect', message.connect_phone,
-        'mediaUrls', (select jsonb_agg(a ->> 'url') from jsonb_array_elements(message.attachments) a))));
+        'from', sender, 'connect', message.connect_phone,
+        'mediaUrls', (select jsonb_agg(a ->> 'url') from jsonb_array_elements(message.attachments) a)));
+    select b.* into outcome, detail, from_phone, conversation_id, message_id, answer, created_at, send_at, retry_after_seconds, max_price
+    from begin_outbound(
+        p_workspace, p_owner, p_api_key, p_scope, p_id, p_key, uuid_send(p_failed), thread.channel, message.recipient_phone,
+        message.body, message.attachments, message.segments, sender, p_platform, p_whatsapp, message.connect_phone, p_at,
+        null, 'refuse', p_failed) b;
 end $$;
 
 -- One customer over all numbers and channels of the workspace.

@@ -47,6 +47,7 @@ insert into function_access (name, works_as, callers, why) values
     ('record_readiness',       'tenant', '{webhooks, worker}', null),
     -- the API
     ('begin_outbound',         'tenant', '{api}', null),
+    ('begin_resend',           'tenant', '{api}', null),
     ('finish_outbound',        'tenant', '{api}', null),
     ('may_still_send',         'tenant', '{api, worker}', null),
     ('api_platform_usage',     'system', '{api}', 'operators'' keys see them all'),

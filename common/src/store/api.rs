@@ -41,7 +41,6 @@ statements! {
     UPDATE_CONVERSATION = "api_update_conversation",
     LIST_MESSAGES = "api_list_messages",
     GET_MESSAGE = "api_get_message",
-    FIND_RESENDABLE = "api_find_resendable",
     GET_CUSTOMER = "api_get_customer",
     LIST_CUSTOMER_MESSAGES = "api_list_customer_messages",
     LIST_CONTACTS = "api_list_contacts",

@@ -28,7 +28,7 @@ pub use error::Error;
 pub use inbound::{Outcome, Recorded};
 pub use keys::{ApiKey, NewApiKey};
 pub use limits::{BlockedPrefix, RefusalCount};
-pub use outbound::{Begin, Finish, Held, NewMessage};
+pub use outbound::{Begin, Finish, Held, NewAttempt, NewMessage};
 pub use outbox::{Attempt, DueEndpoint, DueForBus, Next};
 pub use preview::{DueOrder, DueRelease, OpenGroup};
 pub use provisioning::{Chosen, Configured, Order, ReleaseJob, WorkspaceChange};
@@ -196,6 +196,7 @@ const OTHERS: &[&str] = &[
     limits::UNBLOCK_PREFIX,
     limits::LIST_REFUSALS,
     outbound::BEGIN_OUTBOUND,
+    outbound::BEGIN_RESEND,
     outbound::FINISH_OUTBOUND,
     outbound::MAY_STILL_SEND,
     outbound::RELEASE_HELD,

@@ -6,10 +6,12 @@ use crate::config::SharedNumbers;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde_json::Value;
+use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 pub(super) const BEGIN_OUTBOUND: &str = include_str!("sql/begin_outbound.sql");
+pub(super) const BEGIN_RESEND: &str = include_str!("sql/begin_resend.sql");
 pub(super) const FINISH_OUTBOUND: &str = include_str!("sql/finish_outbound.sql");
 pub(super) const MAY_STILL_SEND: &str = include_str!("sql/may_still_send.sql");
 pub(super) const RELEASE_HELD: &str = include_str!("sql/release_held.sql");
@@ -44,8 +46,19 @@ pub struct NewMessage<'a> {
     pub refusal: Option<&'a str>,
     /// What to do in the customer's quiet hours: `hold`, `refuse`.
     pub quiet: &'a str,
-    /// The failed message of the same workspace that it repeats.
-    pub resend_of: Option<Uuid>,
+}
+
+/// A failed message that is to be sent once more.
+#[derive(Debug, Clone, Copy)]
+pub struct NewAttempt<'a> {
+    /// The new row's id, made before.
+    pub id: Uuid,
+    /// Who asks, for which workspace.
+    pub permit: Permit<'a>,
+    /// The key of this attempt.
+    pub key: &'a str,
+    /// The failed message.
+    pub failed: Uuid,
 }
 
 /// What the first statement decided.
@@ -158,6 +171,46 @@ pub struct Finish<'a> {
     pub answer: &'a Value,
 }
 
+impl Begin {
+    /// From the columns that `begin_outbound` and `begin_resend` share.
+    fn read(row: &Row) -> Result<Self, Error> {
+        let missing = || Error::Inconsistent("a send without number, thread or time");
+        let from = || row.get::<_, Option<String>>(2).ok_or_else(missing);
+        let conversation_id = || row.get::<_, Option<Uuid>>(3).ok_or_else(missing);
+        let created_at = || row.get::<_, Option<Timestamp>>(6).ok_or_else(missing);
+        Ok(match row.get::<_, &str>(0) {
+            "created" => Begin::Created {
+                from: from()?,
+                conversation_id: conversation_id()?,
+                created_at: created_at()?,
+                max_price: row.get(9),
+            },
+            "held" => Begin::Held {
+                message_id: row.get::<_, Option<Uuid>>(4).ok_or_else(missing)?,
+                from: from()?,
+                conversation_id: conversation_id()?,
+                created_at: created_at()?,
+                send_at: row.get::<_, Option<Timestamp>>(7).ok_or_else(missing)?,
+            },
+            "replay" => Begin::Replay(row.get::<_, Option<Value>>(5).ok_or_else(missing)?),
+            "running" => Begin::Running,
+            "mismatch" => Begin::Mismatch,
+            "unsettled" => Begin::Unsettled {
+                message_id: row.get::<_, Option<Uuid>>(4).ok_or_else(missing)?,
+                from: from()?,
+                conversation_id: conversation_id()?,
+                created_at: created_at()?,
+            },
+            code => Begin::Refused {
+                code: code.to_owned(),
+                detail: row.get(1),
+                retry_after_seconds: row.get(8),
+                send_at: row.get(7),
+            },
+        })
+    }
+}
+
 impl Store {
     /// Decides on a send and writes its row.
     ///
@@ -195,44 +248,44 @@ impl Store {
                     (&now, Type::TIMESTAMPTZ),
                     (&message.refusal, Type::TEXT),
                     (&message.quiet, Type::TEXT),
-                    (&message.resend_of, Type::UUID),
                 ],
             )
             .await?;
-        let missing = || Error::Inconsistent("a send without number, thread or time");
-        let from = || row.get::<_, Option<String>>(2).ok_or_else(missing);
-        let conversation_id = || row.get::<_, Option<Uuid>>(3).ok_or_else(missing);
-        let created_at = || row.get::<_, Option<Timestamp>>(6).ok_or_else(missing);
-        Ok(match row.get::<_, &str>(0) {
-            "created" => Begin::Created {
-                from: from()?,
-                conversation_id: conversation_id()?,
-                created_at: created_at()?,
-                max_price: row.get(9),
-            },
-            "held" => Begin::Held {
-                message_id: row.get::<_, Option<Uuid>>(4).ok_or_else(missing)?,
-                from: from()?,
-                conversation_id: conversation_id()?,
-                created_at: created_at()?,
-                send_at: row.get::<_, Option<Timestamp>>(7).ok_or_else(missing)?,
-            },
-            "replay" => Begin::Replay(row.get::<_, Option<Value>>(5).ok_or_else(missing)?),
-            "running" => Begin::Running,
-            "mismatch" => Begin::Mismatch,
-            "unsettled" => Begin::Unsettled {
-                message_id: row.get::<_, Option<Uuid>>(4).ok_or_else(missing)?,
-                from: from()?,
-                conversation_id: conversation_id()?,
-                created_at: created_at()?,
-            },
-            code => Begin::Refused {
-                code: code.to_owned(),
-                detail: row.get(1),
-                retry_after_seconds: row.get(8),
-                send_at: row.get(7),
-            },
-        })
+        Begin::read(&row)
+    }
+
+    /// Decides on another attempt of a failed message and writes its row. Beside the decision the body of a request that would ask
+    /// for the same, where there is such a message: `not_found` and `not_resendable` are refusals, too.
+    ///
+    /// # Errors
+    /// When nothing was decided.
+    pub async fn begin_resend(
+        &self,
+        attempt: &NewAttempt<'_>,
+        shared: &SharedNumbers,
+        now: Timestamp,
+    ) -> Result<(Begin, Option<Value>), Error> {
+        let row = self
+            .row(
+                BEGIN_RESEND,
+                &[
+                    (&attempt.permit.workspace_id, Type::UUID),
+                    (&attempt.permit.owner, Type::TEXT),
+                    (&attempt.permit.key, Type::BYTEA),
+                    (&attempt.permit.scope, Type::TEXT),
+                    (&attempt.id, Type::UUID),
+                    (&attempt.key, Type::TEXT),
+                    (&attempt.failed, Type::UUID),
+                    (&shared.platform.as_str(), Type::TEXT),
+                    (
+                        &shared.whatsapp.as_ref().map(|number| number.as_str()),
+                        Type::TEXT,
+                    ),
+                    (&now, Type::TIMESTAMPTZ),
+                ],
+            )
+            .await?;
+        Ok((Begin::read(&row)?, row.get(10)))
     }
 
     /// Writes what the carrier answered, and what the caller is told.

@@ -166,6 +166,12 @@ pub fn refused(code: &str, why: Why) -> Problem {
             "opted_out",
             "the customer has asked this number for no more messages; they may reply START to it",
         ),
+        "not_found" => (404, "not_found", "there is no such message in this workspace"),
+        "not_resendable" => (
+            409,
+            "not_resendable",
+            "only a message that failed can be sent again",
+        ),
         "number_not_ready" => (409, "number_not_ready", "the number cannot text yet"),
         "country_not_allowed" => (
             422,

@@ -1,6 +1,7 @@
 //! The story of one send: who, what, may it, send, remember.
 
 use crate::answer::{Answer, Sent, Why, carrier_refused, refused};
+use crate::begin::{Begun, Wish};
 use crate::carry::{Carried, Delivery, carry};
 use crate::request::{Channel, SendRequest};
 use common::caller::{Caller, Callers};
@@ -10,7 +11,7 @@ use common::domain::{PhoneNumber, Scope};
 use common::http::{Problem, RawRequest};
 use common::metrics::{self, Metric};
 use common::signalwire::{self, Client, Leave};
-use common::store::{self, Begin, Finish, NewMessage, Store};
+use common::store::{self, Begin, Finish, Store};
 use common::webhook::urls::AppUrl;
 use jiff::Timestamp;
 use lambda_http::{Body, Request, Response};
@@ -23,12 +24,12 @@ use uuid::Uuid;
 const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// What the function is made of.
-struct Parts {
+pub(crate) struct Parts {
     callers: Callers,
-    store: Store,
+    pub(crate) store: Store,
     carrier: Client,
-    shared: SharedNumbers,
-    countries: AllowedCountries,
+    pub(crate) shared: SharedNumbers,
+    pub(crate) countries: AllowedCountries,
     urls: AppUrl,
 }
 
@@ -43,13 +44,52 @@ impl Parts {
             urls: settings.app_url()?,
         })
     }
+
+    /// Whether this channel is to be had here.
+    pub(crate) fn check_channel(&self, channel: Channel) -> Result<(), Problem> {
+        if channel == Channel::WhatsApp && self.shared.whatsapp.is_none() {
+            let why = "WhatsApp is not enabled here: SIGNALWIRE_WHATSAPP_NUMBER is not set";
+            return Err(Problem::new(409, "whatsapp_not_enabled", why));
+        }
+        Ok(())
+    }
+
+    /// Keeps an answer with its key, where the carrier was not asked or took nothing: beside the message's status the reason for a
+    /// person. Without it a repeat still finds the row.
+    pub(crate) async fn remember(
+        &self,
+        workspace_id: Uuid,
+        key: Option<&str>,
+        id: Uuid,
+        (status, why): (&str, Option<&str>),
+        answer: &Answer,
+    ) {
+        let finish = Finish {
+            id,
+            workspace_id,
+            key,
+            sid: None,
+            status,
+            error_code: None,
+            error_message: why,
+            segments: None,
+            price: None,
+            keep_key: true,
+            answer: &answer.to_stored(),
+        };
+        if let Err(error) = self.store.finish_outbound(&finish).await {
+            tracing::warn!(message.id = %id, %error, "Answer could not be kept with its key");
+        }
+    }
 }
 
 /// The function.
-pub struct App(Live<Parts>);
+pub struct App {
+    pub(crate) live: Live<Parts>,
+}
 
 /// Why a request ends here.
-enum Failure {
+pub(crate) enum Failure {
     Problem(Problem),
     Store(store::Error),
 }
@@ -66,15 +106,29 @@ impl From<store::Error> for Failure {
     }
 }
 
+/// The answer, or what is told instead.
+pub(crate) fn answered(outcome: Result<Response<Body>, Failure>) -> Response<Body> {
+    let (failure, kind) = match outcome {
+        Ok(response) => return response,
+        Err(Failure::Problem(problem)) => (problem, "Send refused"),
+        Err(Failure::Store(error)) => {
+            tracing::error!(%error, "Send could not be stored");
+            let mut problem = Problem::new(503, "not_stored", "nothing was sent; try again");
+            problem.retry_after_seconds = Some(1);
+            (problem, "Send failed")
+        }
+    };
+    tracing::warn!(code = failure.code, status = failure.status, "{kind}");
+    failure.to_response()
+}
+
 /// How often a message is offered again that has certainly not been sent.
 const TRIES_MORE: usize = 2;
 
-/// A request that may be sent, and for whom.
-struct Asked {
-    request: SendRequest,
-    caller: Caller,
-    key: Option<String>,
-    resend_of: Option<Uuid>,
+/// What is to be sent, under which key.
+pub(crate) struct Asked {
+    pub(crate) request: SendRequest,
+    pub(crate) key: Option<String>,
 }
 
 impl App {
@@ -83,7 +137,8 @@ impl App {
     /// # Errors
     /// A setting, by name.
     pub async fn start() -> Result<Self, StartError> {
-        Live::start(Parts::from_settings).await.map(Self)
+        let live = Live::start(Parts::from_settings).await?;
+        Ok(Self { live })
     }
 
     /// Starts from given settings.
@@ -91,56 +146,29 @@ impl App {
     /// # Errors
     /// A setting, by name.
     pub async fn start_with(settings: Settings) -> Result<Self, StartError> {
-        Live::start_with(settings, Parts::from_settings).await.map(Self)
+        let live = Live::start_with(settings, Parts::from_settings).await?;
+        Ok(Self { live })
     }
 
     /// Answers one request.
     pub async fn handle(&self, request: Request) -> Response<Body> {
-        self.handle_as(&request, None).await
+        answered(self.answer(&RawRequest::of(&request)).await)
     }
 
-    /// Answers a request that repeats a failed message of the same workspace.
-    pub async fn resend(&self, request: Request, failed: Uuid) -> Response<Body> {
-        self.handle_as(&request, Some(failed)).await
+    async fn answer(&self, raw: &RawRequest<'_>) -> Result<Response<Body>, Failure> {
+        let parts = self.live.get().await;
+        let (caller, asked) = ask(&parts, raw).await?;
+        let begun = self.begin(parts, &caller, &Wish::New(&asked)).await?;
+        self.carry_on(begun, &asked).await
     }
 
-    async fn handle_as(&self, request: &Request, resend_of: Option<Uuid>) -> Response<Body> {
-        let (failure, kind) = match self.answer(&RawRequest::of(request), resend_of).await {
-            Ok(response) => return response,
-            Err(Failure::Problem(problem)) => (problem, "Send refused"),
-            Err(Failure::Store(error)) => {
-                tracing::error!(%error, "Send could not be stored");
-                let mut problem = Problem::new(503, "not_stored", "nothing was sent; try again");
-                problem.retry_after_seconds = Some(1);
-                (problem, "Send failed")
-            }
-        };
-        tracing::warn!(code = failure.code, status = failure.status, "{kind}");
-        failure.to_response()
-    }
-
-    async fn answer(&self, raw: &RawRequest<'_>, resend_of: Option<Uuid>) -> Result<Response<Body>, Failure> {
-        let mut parts = self.0.get().await;
-        let asked = Asked {
-            resend_of,
-            ..ask(&parts, raw).await?
-        };
-        let id = Uuid::now_v7();
-        metrics::correlate(&id);
-        let mut leave = Leave::ask();
-        let begun = match begin(&parts, &asked, id).await {
-            Err(store::Error::Credentials(code)) => match self.0.renewed(&parts).await {
-                Some(renewed) => {
-                    parts = renewed;
-                    leave = Leave::ask();
-                    begin(&parts, &asked, id).await?
-                }
-                None => return Err(store::Error::Credentials(code).into()),
-            },
-            begun => begun?,
-        };
+    /// Does what the first statement decided.
+    pub(crate) async fn carry_on(&self, begun: Begun, asked: &Asked) -> Result<Response<Body>, Failure> {
+        let Begun {
+            mut parts, id, leave, ..
+        } = begun;
         let request = &asked.request;
-        match begun {
+        match begun.decision {
             Begin::Refused {
                 code,
                 detail,
@@ -168,7 +196,7 @@ impl App {
                     from,
                     created_at,
                 };
-                Ok(self.hold(&parts, &asked, &row, send_at, message_id != id).await)
+                Ok(self.hold(&parts, asked, &row, send_at, message_id != id).await)
             }
             Begin::Mismatch => Err(Problem::new(
                 422,
@@ -217,7 +245,7 @@ impl App {
                     match &carried {
                         Err(signalwire::Error::TooLate) => {}
                         Err(signalwire::Error::Unauthorized { .. }) if !is_renewed => {
-                            match self.0.renewed(&parts).await {
+                            match self.live.renewed(&parts).await {
                                 Some(renewed) => parts = renewed,
                                 None => break,
                             }
@@ -229,7 +257,15 @@ impl App {
                     delivery.leave = Leave::ask();
                     if !parts.store.may_still_send(request.workspace_id, id).await? {
                         let answer = Answer::problem(&refused("opted_out", Why::default()));
-                        remember(&parts, &asked, id, "failed", &answer).await;
+                        parts
+                            .remember(
+                                request.workspace_id,
+                                asked.key.as_deref(),
+                                id,
+                                ("failed", None),
+                                &answer,
+                            )
+                            .await;
                         return Ok(answer.to_response(false));
                     }
                     carried = carry(&parts.carrier, &parts.urls, &delivery).await;
@@ -240,7 +276,7 @@ impl App {
                     from,
                     created_at,
                 };
-                Ok(self.finish(&parts, &asked, &row, carried).await)
+                Ok(self.finish(&parts, asked, &row, carried).await)
             }
         }
     }
@@ -271,7 +307,15 @@ impl App {
         );
         tracing::info!(message.id = %row.id, workspace.id = %request.workspace_id, until = %send_at, "Message held: quiet hours");
         if asked.key.is_some() && !replayed {
-            remember(parts, asked, row.id, "queued", &answer).await;
+            parts
+                .remember(
+                    request.workspace_id,
+                    asked.key.as_deref(),
+                    row.id,
+                    ("queued", None),
+                    &answer,
+                )
+                .await;
         }
         answer.to_response(replayed)
     }
@@ -358,7 +402,7 @@ impl App {
         };
         let mut written = parts.store.finish_outbound(&finish).await;
         if matches!(written, Err(store::Error::Credentials(_)))
-            && let Some(renewed) = self.0.renewed(parts).await
+            && let Some(renewed) = self.live.renewed(parts).await
         {
             written = renewed.store.finish_outbound(&finish).await;
         }
@@ -374,26 +418,6 @@ struct Row {
     conversation_id: Uuid,
     from: String,
     created_at: Timestamp,
-}
-
-/// Keeps an answer with its key, where the carrier was not asked or took nothing. Without it a repeat still finds the row.
-async fn remember(parts: &Parts, asked: &Asked, id: Uuid, status: &str, answer: &Answer) {
-    let finish = Finish {
-        id,
-        workspace_id: asked.request.workspace_id,
-        key: asked.key.as_deref(),
-        sid: None,
-        status,
-        error_code: None,
-        error_message: None,
-        segments: None,
-        price: None,
-        keep_key: true,
-        answer: &answer.to_stored(),
-    };
-    if let Err(error) = parts.store.finish_outbound(&finish).await {
-        tracing::warn!(message.id = %id, %error, "Answer could not be kept with its key");
-    }
 }
 
 fn delivery<'a>(
@@ -417,7 +441,7 @@ fn delivery<'a>(
 }
 
 /// Who asks, and for what: nothing here touches the database or the carrier.
-async fn ask(parts: &Parts, raw: &RawRequest<'_>) -> Result<Asked, Failure> {
+async fn ask(parts: &Parts, raw: &RawRequest<'_>) -> Result<(Caller, Asked), Failure> {
     if raw.method != "POST" {
         return Err(Problem::new(405, "bad_request", "messages and calls are sent with POST").into());
     }
@@ -445,38 +469,6 @@ async fn ask(parts: &Parts, raw: &RawRequest<'_>) -> Result<Asked, Failure> {
         }
     };
     let request = SendRequest::read(raw.body, &parts.countries)?;
-    if request.channel == Channel::WhatsApp && parts.shared.whatsapp.is_none() {
-        let why = "WhatsApp is not enabled here: SIGNALWIRE_WHATSAPP_NUMBER is not set";
-        return Err(Problem::new(409, "whatsapp_not_enabled", why).into());
-    }
-    Ok(Asked {
-        request,
-        caller,
-        key,
-        resend_of: None,
-    })
-}
-
-async fn begin(parts: &Parts, asked: &Asked, id: Uuid) -> Result<Begin, store::Error> {
-    let request = &asked.request;
-    let message = NewMessage {
-        id,
-        permit: asked.caller.permit(request.workspace_id, Scope::MessagesWrite),
-        key: asked.key.as_deref(),
-        hash: &request.hash(),
-        channel: request.channel.as_str(),
-        to: request.to.as_str(),
-        body: &request.body,
-        attachments: &request.attachments(),
-        segments: request.segments(),
-        from: request.from.as_deref(),
-        connect: request.connect.as_ref().map(PhoneNumber::as_str),
-        refusal: request.refusal.as_ref().map(|problem| problem.code),
-        quiet: request.quiet.as_str(),
-        resend_of: asked.resend_of,
-    };
-    parts
-        .store
-        .begin_outbound(&message, &parts.shared, Timestamp::now())
-        .await
+    parts.check_channel(request.channel)?;
+    Ok((caller, Asked { request, key }))
 }

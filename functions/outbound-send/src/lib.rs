@@ -5,9 +5,11 @@
 //! and a callback will settle it, or when the message is held until the customer's quiet hours end; otherwise a problem document with a stable `code` (spec O4).
 
 mod answer;
+mod begin;
 pub mod carry;
 mod handler;
 pub mod request;
+mod resend;
 
 pub use handler::App;
 pub use request::Channel;

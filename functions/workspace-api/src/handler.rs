@@ -117,8 +117,7 @@ impl App {
         }
         let matched = request::find(raw.method, raw.path)?; // 1. what for
         let parts = self.live.get().await;
-        let authorization = raw.header("authorization");
-        let caller = parts.callers.identify(authorization).await?; // 2. who
+        let caller = parts.callers.identify(raw.header("authorization")).await?; // 2. who
         caller.check(matched.route.scope)?;
         let asked = request::read(raw, &matched, &parts.cursors)?; // 3. with what
         let mut call = Call {
@@ -127,7 +126,6 @@ impl App {
             parts,
             route: matched.route,
             caller,
-            authorization,
             workspace: asked.workspace,
             arguments: asked.arguments,
             listing: asked.listing,

@@ -5,13 +5,12 @@ use crate::problems;
 use crate::route::{Answers, Body, Call, Failure, Route, Run};
 use crate::shapes::{CHANNELS, MONEY};
 use common::domain::Scope;
-use common::http::request_from_event;
 use common::signalwire;
 use common::store::api;
 use lambda_http::http::{HeaderValue, header};
 use lambda_http::{Body as Bytes, Response};
-use serde_json::json;
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 const STATUSES: &[&str] = &[
     "queued",
@@ -428,28 +427,16 @@ async fn fetch_with(
     }
 }
 
-/// A new attempt is a send like any other: it is asked for in the caller's name, so consent, limits, numbers and the key are
-/// judged where all sends are.
+/// A new attempt is a send like any other: consent, limits, numbers and the key are judged where all sends are.
 async fn resend(call: Call<'_>) -> Result<Response<Bytes>, Failure> {
-    let found = call.ask(&api::FIND_RESENDABLE, &call.arguments).await?;
-    let key = call.key.as_deref().unwrap_or("");
-    let key = format!(
-        "resend-{}-{}",
-        call.text("messageId"),
-        hex::encode(Sha256::digest(key))
-    );
-    let event = json!({
-        "version": "2.0", "routeKey": "$default", "rawPath": "/api/communications", "rawQueryString": "",
-        "headers": {
-            "content-type": "application/json",
-            "idempotency-key": key,
-            "authorization": call.authorization.unwrap_or("")
-        },
-        "requestContext": { "http": { "method": "POST", "path": "/api/communications" } },
-        "body": found.body.to_string(), "isBase64Encoded": false
-    });
-    let request = request_from_event(event)
-        .map_err(|_| common::store::Error::Inconsistent("a message that cannot be sent again"))?;
-    let failed = call.text("messageId").parse().unwrap_or_default();
-    Ok(call.sender.resend(request, failed).await)
+    let failed: Uuid = call
+        .text("messageId")
+        .parse()
+        .map_err(|_| problems::not_found())?;
+    let key = Sha256::digest(call.key.as_deref().unwrap_or(""));
+    let key = format!("resend-{failed}-{}", hex::encode(key));
+    Ok(call
+        .sender
+        .resend(&call.caller, call.workspace, failed, key)
+        .await)
 }

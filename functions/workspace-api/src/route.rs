@@ -141,8 +141,6 @@ pub struct Call<'a> {
     pub(crate) route: &'static Route,
     /// Who calls.
     pub(crate) caller: Caller,
-    /// As the caller sent it, for what is done in the caller's name.
-    pub(crate) authorization: Option<&'a str>,
     /// For whom; nil where the whole platform is asked about.
     pub(crate) workspace: Uuid,
     /// Path, query and body, checked; of a listing also `limit` and `after`.

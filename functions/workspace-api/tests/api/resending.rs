@@ -84,3 +84,51 @@ async fn who_opted_out_gets_none() {
             .is_empty()
     );
 }
+
+#[tokio::test]
+async fn what_may_not_be_sent_any_more_is_not() {
+    let mut office = Office::open().await;
+    let message = failed(&office).await;
+    office.fixture.set("ALLOWED_COUNTRIES", "CA");
+    office.app = workspace_api::App::start_with(office.fixture.settings())
+        .await
+        .unwrap();
+    let resend = format!("messages/{message}/resend");
+    for _ in ["first", "repeat"] {
+        let answer = office.ask(Ask::post(&resend, json!(null)).key("k1")).await;
+        assert_eq!(refusal(&answer), (422, "country_not_allowed"));
+    }
+    // the attempt is there once, and says why it was none
+    let (_, trace) = office.ask(Ask::get(&format!("messages/{message}/trace"))).await;
+    let attempts = trace["attempts"].as_array().unwrap();
+    assert_eq!((attempts.len(), &attempts[1]["status"]), (2, &json!("failed")));
+    let attempt = format!("messages/{}", attempts[1]["messageId"].as_str().unwrap());
+    let (_, shown) = office.ask(Ask::get(&attempt)).await;
+    let words = shown["failure"]["words"].as_str().unwrap();
+    assert!(words.contains("ALLOWED_COUNTRIES"), "{shown}");
+    let sent = office
+        .fixture
+        .simulator
+        .messages(|message| message.direction != "inbound");
+    assert!(sent.is_empty());
+}
+
+#[tokio::test]
+async fn anothers_message_is_not_there() {
+    let office = Office::open().await;
+    let theirs = office.thread(office.other, None, CUSTOMER, 2).await;
+    let update = "update conversation_messages set status = 'failed' where direction = 'outbound' and conversation_id = $1 returning id::text";
+    let theirs: String = office
+        .fixture
+        .sql
+        .query_one(update, &[&theirs])
+        .await
+        .unwrap()
+        .get(0);
+    for message in [theirs.as_str(), "00000000-0000-4000-8000-000000000001"] {
+        let answer = office
+            .ask(Ask::post(&format!("messages/{message}/resend"), json!(null)).key("k1"))
+            .await;
+        assert_eq!(refusal(&answer), (404, "not_found"), "{message}");
+    }
+}
