@@ -1,12 +1,15 @@
 //! The releases before go on working on the newest schema: each serves while the next one comes in, and again after a rollback.
 //!
-//! A release is recorded (`cargo xtask record-release`) as its statements with the types that go in and come out. Here every recorded
-//! statement is prepared against the newest schema and has to have the same types. What functions do inside is the business of the
-//! other tests: they are the schema's, and the schema is the newest.
+//! A release is recorded (`cargo xtask record-release`) as its statements with the types that go in and come out, and the hashes of its
+//! migrations. Here every recorded statement is prepared against the newest schema and has to have the same types, and no recorded
+//! migration may have been edited: the migrator would refuse it where it has run. What functions do inside is the business of the other
+//! tests: they are the schema's, and the schema is the newest.
 
 use crate::support::{database, migrator};
 use common::store::STATEMENTS;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,6 +17,55 @@ use tokio_postgres::Client;
 
 /// Set by `cargo xtask record-release` to the release's number.
 const RECORD: &str = "RINGSPACE_RECORD_RELEASE";
+
+/// A release, as it is kept.
+#[derive(Serialize, Deserialize)]
+struct Release {
+    /// SHA-256 by file name.
+    migrations: BTreeMap<String, String>,
+    /// Each with its parameters and columns.
+    statements: Vec<Value>,
+}
+
+fn migrations() -> BTreeMap<String, String> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations");
+    fs::read_dir(directory)
+        .expect("they are there")
+        .map(|entry| entry.expect("it can be read").path())
+        .map(|path| {
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            (
+                name,
+                hex::encode(Sha256::digest(fs::read(&path).expect("it can be read"))),
+            )
+        })
+        .collect()
+}
+
+/// The recorded migrations that are not what they were.
+fn edited<'a>(recorded: &'a BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Vec<&'a str> {
+    let changed = recorded
+        .iter()
+        .filter(|(name, hash)| now.get(*name) != Some(*hash));
+    changed.map(|(name, _)| name.as_str()).collect()
+}
+
+#[test]
+fn an_edited_migration_is_named_and_a_new_one_is_none() {
+    let recorded = migrations();
+    let mut now = recorded.clone();
+    now.insert("V9999__later.sql".to_owned(), "1".to_owned());
+    assert_eq!(edited(&recorded, &now), Vec::<&str>::new());
+    let first = now.first_entry().expect("there is one").key().clone();
+    now.insert(first.clone(), "2".to_owned());
+    assert_eq!(edited(&recorded, &now), [first.as_str()]);
+    now.remove(&first);
+    assert_eq!(edited(&recorded, &now), [first.as_str()]);
+}
 
 fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/database/releases")
@@ -103,7 +155,11 @@ async fn every_release_works_on_the_newest_schema() {
     let database = database().await;
     let sql = database.client().await;
     if let Ok(version) = std::env::var(RECORD) {
-        let text = serde_json::to_string_pretty(&record(&sql).await).expect("it is JSON");
+        let release = Release {
+            migrations: migrations(),
+            statements: record(&sql).await,
+        };
+        let text = serde_json::to_string_pretty(&release).expect("it is JSON");
         fs::create_dir_all(directory()).expect("there is a place for it");
         fs::write(directory().join(format!("{version}.json")), text + "\n").expect("it can be written");
     }
@@ -117,8 +173,13 @@ async fn every_release_works_on_the_newest_schema() {
     );
     for path in recorded.values() {
         let text = fs::read_to_string(path).expect("it is a text");
-        let release: Vec<Value> = serde_json::from_str(&text).expect("it is a record");
-        let broken = broken(&sql, &release).await;
+        let release: Release = serde_json::from_str(&text).expect("it is a record");
+        assert_eq!(
+            edited(&release.migrations, &migrations()),
+            Vec::<&str>::new(),
+            "a migration that was released is not edited: write another one"
+        );
+        let broken = broken(&sql, &release.statements).await;
         assert!(
             broken.is_empty(),
             "{} would break:\n{}",
