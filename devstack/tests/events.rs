@@ -10,6 +10,8 @@ mod clerk;
 mod outbound;
 #[path = "../examples/events/queue.rs"]
 mod queue;
+#[path = "../examples/events/reports.rs"]
+mod reports;
 #[path = "../examples/events/schedule.rs"]
 mod schedule;
 #[path = "../examples/events/spool.rs"]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 use testkit::runtime_api::{http_event, sqs_event};
 
-use crate::{carrier, clerk, outbound, queue, schedule, spool, workspace_api};
+use crate::{carrier, clerk, outbound, queue, reports, schedule, spool, workspace_api};
 
 /// Where the functions are, as in `target/devstack/local.env`: what signatures cover.
 pub const APP_URL: &str = "http://127.0.0.1:9000";
@@ -53,7 +53,7 @@ pub fn files() -> BTreeMap<String, String> {
     let functions: [(&str, Vec<Event>); 11] = [
         ("sms-webhook", carrier::messages()),
         ("voice-webhook", carrier::calls()),
-        ("status-callback", carrier::reports()),
+        ("status-callback", reports::reports()),
         ("provision-trigger", queue::records()),
         ("webhook-fallback", spool::webhooks()),
         ("spool-replay", spool::records()),

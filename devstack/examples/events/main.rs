@@ -6,6 +6,7 @@ mod catalogue;
 mod clerk;
 mod outbound;
 mod queue;
+mod reports;
 mod schedule;
 mod spool;
 mod workspace_api;

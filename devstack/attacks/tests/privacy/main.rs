@@ -1,125 +1,18 @@
 //! No phone number, body or secret in any log at any level: canaries in all of them, every function, every way to fail.
 #![allow(clippy::unwrap_used, reason = "a test may stop where it is")]
 
+mod witness;
+
+use crate::witness::{
+    BODY, CUSTOMER, Canaries, FALLBACK, STRANGER, Witness, environment, inbound, programs, url_password,
+};
 use devstack::clerk::ClerkWebhook;
 use devstack::fixture::CLERK_SECRET;
 use faults::lab::{Lab, NUMBER, OWNER, SMS, STATUS, VOICE, Way, ask, sid};
-use faults::programs::Programs;
 use serde_json::{Value, json};
 use simulator::{Fault, Operation};
 use testkit::identity::Claims;
-use testkit::runtime_api::{Function, http_event, schedule_event, sqs_event};
-
-const CUSTOMER: &str = "+14155550199";
-const STRANGER: &str = "+14155550177";
-const BODY: &str = "zebra-canary-text";
-const FALLBACK: &str = "/api/webhooks/signalwire/fallback/sms";
-
-/// What must not be seen.
-struct Canaries(Vec<String>);
-
-impl Canaries {
-    /// All secrets of an environment, all numbers, all texts.
-    fn of(environment: &[(String, String)]) -> Self {
-        let mut canaries: Vec<String> = [NUMBER, CUSTOMER, STRANGER]
-            .iter()
-            .map(|number| number[2..].to_owned())
-            .collect();
-        canaries.push(BODY.to_owned());
-        for (name, value) in environment {
-            match name.as_str() {
-                "SIGNALWIRE_TOKEN" | "SIGNALWIRE_SIGNING_KEY" | "CLERK_WEBHOOK_SECRET" => {
-                    canaries.push(value.clone())
-                }
-                "DATABASE_URL" => {
-                    let url = url_password(value);
-                    canaries.extend(url.filter(|password| password.len() > 5));
-                }
-                _ => {}
-            }
-        }
-        assert!(canaries.len() >= 7, "the environment has its secrets");
-        Self(canaries)
-    }
-
-    fn look(&self, what: &str, logs: &str) {
-        for canary in &self.0 {
-            let line = logs.lines().find(|line| line.contains(canary));
-            assert_eq!(line, None, "{what} tells {canary}");
-        }
-    }
-}
-
-fn url_password(url: &str) -> Option<String> {
-    let (_, rest) = url.split_once("://")?;
-    let (user, _) = rest.split_once('@')?;
-    user.split_once(':').map(|(_, password)| password.to_owned())
-}
-
-/// A function at `trace`, told what to do and what to keep to itself.
-struct Witness<'a> {
-    lab: &'a Lab<'a>,
-    name: &'static str,
-    function: Function,
-    canaries: &'a Canaries,
-}
-
-impl<'a> Witness<'a> {
-    async fn call(
-        lab: &'a Lab<'a>,
-        canaries: &'a Canaries,
-        name: &'static str,
-        changes: &[(&str, &str)],
-    ) -> Self {
-        let function = lab.start_with(name, environment(lab, changes)).await.unwrap();
-        Self {
-            lab,
-            name,
-            function,
-            canaries,
-        }
-    }
-
-    async fn http(&self, event: Value) -> u16 {
-        ask(&self.function, event).await.status
-    }
-
-    /// It ends, so that its last words are heard too.
-    async fn dismiss(self) {
-        self.function.terminate();
-        self.function.wait().await;
-        let logs = self.function.logs();
-        assert!(logs.lines().count() > 0, "{} said nothing", self.name);
-        self.canaries.look(self.name, &logs);
-    }
-}
-
-fn environment(lab: &Lab<'_>, changes: &[(&str, &str)]) -> Vec<(String, String)> {
-    let mut pairs = lab.environment(Way::Proxied);
-    for (name, value) in [("RUST_LOG", "trace")].iter().chain(changes) {
-        pairs.retain(|(known, _)| known != name);
-        pairs.push(((*name).to_owned(), (*value).to_owned()));
-    }
-    pairs
-}
-
-fn programs() -> &'static Programs {
-    static PROGRAMS: std::sync::OnceLock<Programs> = std::sync::OnceLock::new();
-    PROGRAMS.get_or_init(|| {
-        Programs::find(false)
-            .or_else(|_| Programs::build(false))
-            .expect("the functions can be built")
-    })
-}
-
-fn inbound(lab: &Lab<'_>, path: &str, from: &str, to: &str, body: &str) -> Value {
-    let sid = sid("SM");
-    lab.fixture.webhook_event(
-        path,
-        "",
-        &[("MessageSid", &sid), ("From", from), ("To", to), ("Body", body)],
-    )
-}
+use testkit::runtime_api::{http_event, schedule_event, sqs_event};
 
 #[tokio::test]
 async fn the_webhooks_keep_everything_to_themselves() {
