@@ -146,20 +146,3 @@ begin
         where h.workspace_id is not distinct from p_workspace
         order by h.changed_at, h.id;
 end $$;
-
--- The carrier refused a message because the customer had told the carrier so: theirs is the better knowledge.
-create function record_carriers_opt_out() returns trigger
-language plpgsql as $$
-declare
-    owner_id uuid;
-begin
-    select n.workspace_id into owner_id from workspace_phone_numbers n
-    where n.phone_number = new.sender_phone and n.status <> 'released';
-    if not is_opted_out(owner_id, new.sender_phone, new.recipient_phone) then
-        perform record_consent(owner_id, new.sender_phone, new.recipient_phone, true, '21610', new.external_id, now(), 'carrier');
-    end if;
-    return null;
-end $$;
-create trigger conversation_messages_carriers_opt_out after update of error_code on conversation_messages
-    for each row when (new.error_code = '21610' and new.direction = 'outbound' and old.error_code is distinct from new.error_code)
-    execute function record_carriers_opt_out();

@@ -140,7 +140,7 @@ declare
 begin
     perform act_for(p_workspace);
     -- Two first deliveries at once: the second waits here and updates. Two workspaces with one slug: the second sees the first's.
-    perform pg_advisory_xact_lock(hashtextextended(p_workspace::text, 3));
+    perform pg_advisory_xact_lock(hashtextextended(p_workspace::text, 7));
     if wanted_slug is not null then
         perform pg_advisory_xact_lock(hashtextextended(wanted_slug, 4));
         if slug_is_taken(wanted_slug, p_workspace) then
@@ -188,7 +188,7 @@ declare
     tier_time timestamptz;
 begin
     perform act_for(p_workspace);
-    perform pg_advisory_xact_lock(hashtextextended(p_workspace::text, 3));
+    perform pg_advisory_xact_lock(hashtextextended(p_workspace::text, 7));
     select * into before from workspaces where id = p_workspace for update;
     tenant := before;
     if not exists (
@@ -236,6 +236,12 @@ begin
         where workspace_id = p_workspace and state not in ('active', 'canceled', 'needs_attention') order by created_at;
 end $$;
 
+create function number_limit_reason(p_allowed integer, p_tier text) returns text
+language sql immutable as $$
+    select format('number_limit: the workspace may have %s number(s) and has that many; release one, raise its number_limit or change its plan (%s), then retry this order',
+                  p_allowed, p_tier)
+$$;
+
 -- A number that somebody asked for: an order, or one that says which limit it met. An event delivered twice is one order.
 create function request_number(
     p_event_id text, p_workspace uuid, p_area_code text, p_number_type text, p_friendly_name text, p_order_id uuid)
@@ -256,9 +262,7 @@ begin
             case when tenant.is_active and numbers_held(p_workspace) < allowed then 'requested' else 'needs_attention' end,
             case
                 when not tenant.is_active then 'the workspace was deleted'
-                when numbers_held(p_workspace) >= allowed then format(
-                    'number_limit: the workspace may have %s number(s) and has that many; release one, raise its number_limit or change its plan (%s), then retry this order',
-                    allowed, tenant.subscription_tier)
+                when numbers_held(p_workspace) >= allowed then number_limit_reason(allowed, tenant.subscription_tier)
             end);
     end if;
     return query select id from provisioning_orders
@@ -276,11 +280,12 @@ begin
     return query select request_number(p_event_id, p_workspace, p_area_code, p_number_type, p_friendly_name, p_order_id);
 end $$;
 
--- A person asks for another try. An order that met the limit is measured against it again.
+-- A person asks for another try, of as many tries as the first. It is measured against the limit again: the plan may have changed.
 create function retry_order(p_order_id uuid, p_workspace uuid) returns setof uuid
 language plpgsql as $$
 declare
     tenant workspaces;
+    allowed integer;
 begin
     perform act_for(coalesce(p_workspace, order_workspace(p_order_id)));
     select w.* into tenant from workspaces w join provisioning_orders o on o.workspace_id = w.id
@@ -288,11 +293,15 @@ begin
     if not found then
         raise exception 'unknown order' using errcode = 'RS404';
     end if;
+    allowed := coalesce(tenant.number_limit, tier_number_limit(tenant.subscription_tier));
+    -- first as one that asks for no number, so that it is not counted against itself
     update provisioning_orders o
-    set state = 'requested', reason = null, next_attempt_at = null, updated_at = now()
+    set reason = number_limit_reason(allowed, tenant.subscription_tier), updated_at = now()
+    where o.id = p_order_id and o.state = 'needs_attention' and tenant.is_active and o.phone_number is null;
+    update provisioning_orders o
+    set state = 'requested', reason = null, attempts = 0, next_attempt_at = null, updated_at = now()
     where o.id = p_order_id and o.state = 'needs_attention' and tenant.is_active
-      and (o.reason not like '%number_limit%'
-           or numbers_held(tenant.id) < coalesce(tenant.number_limit, tier_number_limit(tenant.subscription_tier)));
+      and (o.phone_number is not null or numbers_held(tenant.id) < allowed);
     return query select id from provisioning_orders
         where id = p_order_id and state not in ('active', 'canceled', 'needs_attention');
 end $$;

@@ -46,8 +46,8 @@ create table spare_numbers (
 comment on column spare_numbers.leased_until is 'until then it may be on its way back to the carrier, and no order takes it';
 
 -- Takes some messages and calls without an end to look at. The older a row is, the rarer it is asked about, but for calls that go on
--- and sends of which nothing is known, which nothing else would tell of; what has been sent
--- for a day has no receipt (FACTS 4: MMS never has), and after five days nothing more is heard of anything.
+-- and sends of which nothing is known, which nothing else would tell of; what has been sent for a day has no receipt (FACTS 4: MMS never
+-- has), and after five days nothing more is heard of anything.
 -- all workspaces: a sweep
 create function claim_open_messages(p_limit integer)
 returns table (id uuid, workspace_id uuid, external_id text, channel text, direction text, status text, sender_phone text,
@@ -140,17 +140,19 @@ begin
     end loop;
 end $$;
 
--- Our numbers beside a complete list of the carrier's: `ghost` (ours, not theirs), `orphan` (theirs, not ours).
+-- Our numbers beside a complete list of the carrier's: `ghost` (ours, not theirs), `orphan` (theirs, not ours; a `spare` among them is
+-- known, and waits to be used or given back).
 -- all workspaces: the carrier's list knows none
 create function compare_numbers(p_theirs jsonb)
-returns table (finding text, phone_number_id uuid, phone_number text, sid text, friendly_name text)
+returns table (finding text, phone_number_id uuid, phone_number text, sid text, friendly_name text, is_spare boolean)
 language sql stable as $$
-    select 'ghost', n.id, n.phone_number, n.phone_number_sid, n.friendly_name
+    select 'ghost', n.id, n.phone_number, n.phone_number_sid, n.friendly_name, false
     from workspace_phone_numbers n
     where n.status <> 'released' and n.created_at < now() - interval '10 minutes'
       and not exists (select 1 from jsonb_array_elements(p_theirs) t where t ->> 'phone_number' = n.phone_number)
     union all
-    select 'orphan', null, t ->> 'phone_number', t ->> 'sid', t ->> 'friendly_name'
+    select 'orphan', null, t ->> 'phone_number', t ->> 'sid', t ->> 'friendly_name',
+           exists (select 1 from spare_numbers s where s.phone_number = t ->> 'phone_number' and s.released_at is null)
     from jsonb_array_elements(p_theirs) t
     where not exists (select 1 from workspace_phone_numbers n where n.phone_number = t ->> 'phone_number' and n.status <> 'released')
 $$;
@@ -194,9 +196,9 @@ language sql as $$
     where id = p_number and status <> 'released'
 $$;
 
--- all workspaces: a sweep
 -- Numbers that the carrier refused for want of a campaign, where none is configured here that could be followed: after a day they may
 -- try again, since somebody may have registered them by hand.
+-- all workspaces: a sweep
 create function lift_refusals() returns integer
 language plpgsql as $$
 declare

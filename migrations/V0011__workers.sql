@@ -76,16 +76,15 @@ create function save_release(p_number uuid, p_error text, p_again_seconds double
 language plpgsql as $$
 begin
     perform act_for(number_workspace(p_number));
-    with job as (
-        update phone_number_releases
-        set attempts = attempts + 1, last_error = p_error,
-            released_at = case when p_error is null then now() end,
-            next_attempt_at = now() + make_interval(secs => p_again_seconds)
-        where phone_number_id = p_number
-        returning phone_number_id, released_at)
+    update phone_number_releases
+    set attempts = attempts + 1, last_error = p_error,
+        released_at = case when p_error is null then now() end,
+        next_attempt_at = now() + make_interval(secs => p_again_seconds)
+    where phone_number_id = p_number;
+    -- what the carrier has taken back is gone, though an upgrade may have called the release off meanwhile
     update workspace_phone_numbers n
-    set status = 'released', released_at = job.released_at, updated_at = now()
-    from job where n.id = job.phone_number_id and job.released_at is not null;
+    set status = 'released', released_at = now(), updated_at = now()
+    where p_error is null and n.id = p_number and n.status <> 'released';
 end $$;
 
 create function record_campaign_order(p_number uuid, p_campaign_order text, p_readiness text, p_reason text) returns void
@@ -147,15 +146,16 @@ language sql stable as $$
     limit p_limit
 $$;
 
--- Numbers that cannot text yet, and whether the campaign was asked.
+-- Numbers that cannot text yet, and whether the campaign was asked: those first for which it was not, then any, so that some of which
+-- nothing is heard keep no others waiting.
 -- all workspaces: a sweep
 create function pending_readiness(p_limit bigint)
 returns table (phone_number_id uuid, phone_number text, is_asked boolean)
-language sql stable as $$
+language sql volatile as $$
     select r.phone_number_id, n.phone_number, r.campaign_order_id is not null
     from phone_number_readiness r join workspace_phone_numbers n on n.id = r.phone_number_id
     where r.messaging_readiness in ('pending', 'failed') and n.status <> 'released'
-    order by r.updated_at
+    order by r.campaign_order_id is not null, random()
     limit p_limit
 $$;
 

@@ -172,8 +172,7 @@ begin
     where o.id = ordered.id and o.state = 'retrying' and o.next_attempt_at > now();
     select * into ordered from provisioning_orders o where o.id = ordered.id;
     if ordered.state = 'needs_attention' then
-        return number_limit_refusal(permit.tenant, coalesce(
-            number_limit_view(permit.tenant, numbers_held(p_workspace)), '{"limit": 0, "held": 0, "allowedBy": null}'));
+        return number_limit_refusal(permit.tenant, number_limit_view(permit.tenant, numbers_held(p_workspace)));
     end if;
     return api_done(order_view(ordered));
 end $$;

@@ -190,12 +190,13 @@ begin
     return api_page(views, keys, most);
 end $$;
 
--- From which of its numbers a workspace may answer a customer: the one that they last talked with is the default.
+-- From which of its numbers a workspace may answer a customer: the one that they last talked with is the default. On WhatsApp it is the
+-- sender of this conversation.
 create function reply_from_view(c conversations) returns jsonb
 language sql stable as $$
     with choices as (
         select n.id, n.phone_number, n.friendly_name, n.number_type, n.provisioned_at,
-               case when c.channel = 'whatsapp' then n.id = c.phone_number_id
+               case when c.channel = 'whatsapp' then coalesce(n.id = c.phone_number_id, false)
                     when c.channel = 'sms' then coalesce(r.messaging_readiness in ('ready', 'not_required'), true)
                     else true end as is_usable,
                (select max(o.last_message_at) from conversations o
@@ -203,10 +204,10 @@ language sql stable as $$
         from workspace_phone_numbers n left join phone_number_readiness r on r.phone_number_id = n.id
         where n.workspace_id = c.workspace_id and n.status = 'active')
     select jsonb_build_object(
-        'default', coalesce(
+        'default', case when c.channel = 'whatsapp' then c.business_phone else coalesce(
             (select phone_number from choices where last_talked_at is not null order by last_talked_at desc limit 1),
             (select phone_number from choices where number_type = 'primary' order by provisioned_at limit 1),
-            case when c.phone_number_id is null then c.business_phone end),
+            case when c.phone_number_id is null then c.business_phone end) end,
         'choices', coalesce((
             select jsonb_agg(jsonb_build_object(
                        'id', id, 'phoneNumber', phone_number, 'friendlyName', friendly_name, 'numberType', number_type,

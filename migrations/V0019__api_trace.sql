@@ -13,7 +13,6 @@ declare
     routing text;
     sender text;
     expected numeric;
-    day date;
 begin
     select * into permit from authorise(p_workspace, p_owner, p_key, p_scope);
     if permit.refusal is not null then
@@ -51,11 +50,7 @@ begin
             else 'the caller named it' end;
     end if;
 
-    -- until the carrier says what it took: a message by its segments, a call by its begun minutes
-    day := (message.created_at at time zone 'UTC')::date;
-    expected := case thread.channel
-        when 'sms' then greatest(coalesce(message.segments, 1), 1) * rate_on('sms_' || message.direction || '_segment', day)
-        when 'call' then ceil(message.call_duration / 60.0) * rate_on('call_' || message.direction || '_minute', day) end;
+    expected := expected_price(message, thread.channel);
     return api_done(jsonb_build_object(
         'message', message_view(message, thread.channel),
         'workspaceReason', routing,

@@ -6,6 +6,34 @@ alter table conversation_messages add column may_text_back boolean not null defa
 comment on column conversation_messages.may_text_back is 'whether a text may go to the caller: the number exists, in one of ALLOWED_COUNTRIES';
 create unique index conversation_messages_answers_call on conversation_messages (answers_call) where answers_call is not null;
 
+-- Segments of a text as the carrier counts them, as `domain::segments` does: GSM-7 has 160 characters in one and 153 in each of several,
+-- some of its characters take two; UCS-2 has 70 and 67, and some take two. What takes two stands in one segment (FACTS 4).
+create function segments_of(p_text text) returns integer
+language plpgsql immutable strict parallel safe as $$
+declare
+    doubles text := '[\f^{}\[\]\\~|€]';
+    gsm text := '^[@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !"#¤%&''()*+,./0-9:;<=>?¡A-ZÄÖÑÜ§¿a-zäöñüà\f^{}\[\]\\~|€-]*$';
+    is_gsm boolean := p_text collate "C" ~ gsm;
+    room integer := case when is_gsm then 153 else 67 end;
+    taken integer := 0;
+    total integer := 0;
+    parts integer := 1;
+    letter text;
+    width integer;
+begin
+    foreach letter in array regexp_split_to_array(p_text, '') loop
+        continue when letter = '';
+        width := case when is_gsm and letter ~ doubles or not is_gsm and ascii(letter) > 65535 then 2 else 1 end;
+        total := total + width;
+        if taken + width > room then
+            parts := parts + 1;
+            taken := 0;
+        end if;
+        taken := taken + width;
+    end loop;
+    return case when total <= case when is_gsm then 160 else 70 end then 1 else parts end;
+end $$;
+
 -- Texts back to whoever called and was not answered, once a call, where the number has a `missed_call_text`. The text is a held
 -- message, so the reconciler sends it within minutes, outside the customer's quiet hours. As with any other send: consent, limits, a number
 -- that may text, no talk between two machines. Whether a text may go to the caller's country was judged when the call came in.
@@ -18,6 +46,7 @@ declare
     allowed tier_limits;
     thread conversations;
     place record;
+    pieces integer;
     price numeric;
 begin
     select s.missed_call_text into words
@@ -40,20 +69,29 @@ begin
     end if;
     thread := lock_conversation(tenant.id, own.id, own.phone_number, p_call.sender_phone, 'sms');
     perform lock_consent(own.phone_number, p_call.sender_phone);
-    price := send_estimate('sms', null, '[]');
+    pieces := segments_of(words);
+    price := send_estimate('sms', pieces, '[]');
     if not is_opted_out(tenant.id, own.phone_number, p_call.sender_phone) and not is_looping(thread.id, allowed, now()) then
         select * into place from reserve_send(tenant.id, allowed, false, price);
         if place.refusal is null then
             insert into conversation_messages (
-                id, workspace_id, conversation_id, direction, body, sender_phone, recipient_phone, status, send_after,
+                id, workspace_id, conversation_id, direction, body, sender_phone, recipient_phone, status, segments, send_after,
                 reserved_price, answers_call)
             values (gen_random_uuid(), tenant.id, thread.id, 'outbound', words, own.phone_number, p_call.sender_phone, 'queued',
-                    now() + p_pause, price, p_call.id)
+                    pieces, now() + p_pause, price, p_call.id)
             on conflict do nothing;
             if found then
                 update conversations c
-                set message_count = c.message_count + 1, snippet = left(words, 160), last_message_at = greatest(c.last_message_at, now()),
-                    last_outbound_at = greatest(c.last_outbound_at, now()), updated_at = now()
+                set message_count = c.message_count + 1,
+                    status = case when c.status in ('closed', 'archived') then 'active' else c.status end,
+                    snippet = left(words, 160),
+                    last_message_at = greatest(c.last_message_at, now()),
+                    last_outbound_at = greatest(c.last_outbound_at, now()),
+                    contact_id = coalesce(c.contact_id, (
+                        select k.id from contacts k
+                        where k.workspace_id = c.workspace_id and k.phone_e164 = c.customer_phone
+                        order by k.created_at, k.id limit 1)),
+                    updated_at = now()
                 where c.id = thread.id;
                 return;
             end if;

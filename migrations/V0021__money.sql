@@ -87,22 +87,27 @@ comment on column carrier_charges.message_id is 'the call that the leg belongs t
 create index carrier_charges_workspace on carrier_charges (workspace_id, occurred_at);
 create index carrier_charges_message on carrier_charges (message_id) where message_id is not null;
 
+-- What a message or call is expected to cost. A started minute and a message's every segment are charged, a message that never reached
+-- a carrier and a call that nobody took are not (FACTS 4). Null where there is no rate.
+create function expected_price(m conversation_messages, p_channel text) returns numeric
+language sql stable as $$
+    select case
+        when m.status in ('failed', 'canceled', 'busy', 'no-answer') then 0
+        when p_channel = 'call' then ceil(coalesce(m.call_duration, 0) / 60.0)
+            * rate_on('call_' || m.direction || '_minute', (m.created_at at time zone 'UTC')::date)
+        when p_channel = 'sms' then greatest(m.segments, 1)
+            * rate_on('sms_' || m.direction || '_segment', (m.created_at at time zone 'UTC')::date)
+        else rate_on('whatsapp_' || m.direction || '_message', (m.created_at at time zone 'UTC')::date)
+    end
+$$;
+
 -- Everything that the carrier charges for, with what it takes. `reported` is its own price; `estimated` stands in for it, and is
--- null beside it; where both are null no price is known. A started minute and a message's every segment are charged, a message
--- that never reached a carrier and a call that nobody took are not (FACTS 4).
+-- null beside it; where both are null no price is known.
 create view usage_items with (security_invoker = true) as
 select m.workspace_id, m.created_at as at, c.business_phone as phone_number, c.channel, m.direction, m.status,
        m.segments, m.call_duration as seconds, true as is_message,
        abs(m.price) as reported,
-       case
-           when m.price is not null then null
-           when m.status in ('failed', 'canceled', 'busy', 'no-answer') then 0
-           when c.channel = 'call' then ceil(coalesce(m.call_duration, 0) / 60.0)
-               * rate_on('call_' || m.direction || '_minute', (m.created_at at time zone 'UTC')::date)
-           when c.channel = 'sms' then greatest(m.segments, 1)
-               * rate_on('sms_' || m.direction || '_segment', (m.created_at at time zone 'UTC')::date)
-           else rate_on('whatsapp_' || m.direction || '_message', (m.created_at at time zone 'UTC')::date)
-       end as estimated
+       case when m.price is null then expected_price(m, c.channel) end as estimated
 from conversation_messages m
 join conversations c on c.id = m.conversation_id
 union all
@@ -175,7 +180,7 @@ begin
         select n.workspace_id, d.day, n.phone_number,
                extract(epoch from least(d.ends, now(), coalesce(n.released_at, 'infinity')) - greatest(d.begins, n.provisioned_at))
                    / extract(epoch from d.ends - d.begins) as share,
-               case when n.monthly_cost_cents = 100 * rate_on('number_month', n.provisioned_at::date)
+               case when n.monthly_cost_cents = 100 * rate_on('number_month', (n.provisioned_at at time zone 'UTC')::date)
                     then rate_on('number_month', d.day) else n.monthly_cost_cents / 100.0 end as monthly
         from days d
         join workspace_phone_numbers n

@@ -148,7 +148,7 @@ end $$;
 
 -- The figures of the whole platform.
 -- all workspaces: it adds them up
-create function platform_figures(p_from date, p_to date, p_zone text) returns jsonb
+create function platform_usage_figures(p_from date, p_to date, p_zone text) returns jsonb
 language sql stable as $$
     with sums as materialized (select * from usage_sums(null, p_from, p_to, p_zone)),
     inbound as (
@@ -165,8 +165,14 @@ language sql stable as $$
                       * rate_on('sms_inbound_segment', (u.received_at at time zone 'UTC')::date) else 0 end as amount) e
               where u.received_at >= p_from::timestamp at time zone p_zone
                 and u.received_at < (p_to + 1)::timestamp at time zone p_zone) u),
+    -- the texts with which strangers were answered
     nobodys as (
-        select coalesce(sum(abs(k.price)), 0) as cost from carrier_charges k
+        select coalesce(sum(coalesce(abs(k.price), e.amount)), 0) as cost,
+               coalesce(sum(e.amount) filter (where k.price is null), 0) as estimated
+        from carrier_charges k
+        cross join lateral (
+            select case when k.status = 'failed' then 0 else greatest(k.segments, 1)
+                * rate_on('sms_outbound_segment', (k.occurred_at at time zone 'UTC')::date) end as amount) e
         where k.workspace_id is null and k.occurred_at >= p_from::timestamp at time zone p_zone
           and k.occurred_at < (p_to + 1)::timestamp at time zone p_zone)
     select jsonb_build_object(
@@ -181,7 +187,7 @@ language sql stable as $$
                      order by s.day), '[]') from sums s where s.level = 'day'),
         'routing', (select jsonb_build_object(
                         'routed', i.routed, 'unrouted', i.unrouted, 'successShare', share_text(i.routed, i.routed + i.unrouted),
-                        'unroutedCost', money_text(i.cost + n.cost), 'unroutedCostEstimated', money_text(i.estimated))
+                        'unroutedCost', money_text(i.cost + n.cost), 'unroutedCostEstimated', money_text(i.estimated + n.estimated))
                     from inbound i cross join nobodys n),
         'provisioning', (select coalesce(jsonb_agg(jsonb_build_object(
                              'tier', v.subscription_tier, 'workspaces', v.workspaces, 'withNumbers', v.with_numbers,
@@ -209,7 +215,7 @@ begin
     if span.refused is not null then
         return span.refused;
     end if;
-    return api_done(platform_figures(span.first, span.last, span.zone));
+    return api_done(platform_usage_figures(span.first, span.last, span.zone));
 end $$;
 
 -- The figures of each workspace, by id.

@@ -1,8 +1,8 @@
 -- What the reconciler would do, for an operator who asks before it does it. Where the answer lies in a function that changes rows,
 -- that function runs and what it did is undone, so that what is shown and what is done cannot drift apart.
 
--- all workspaces: an operator asks about a sweep
 -- The messages and calls that `claim_open_messages` would take.
+-- all workspaces: an operator asks about a sweep
 create function preview_open_messages(p_limit integer)
 returns table (channel text, direction text, status text, messages bigint, oldest timestamptz)
 language plpgsql as $$
@@ -21,8 +21,8 @@ begin
         group by 1, 2, 3 order by 5;
 end $$;
 
--- all workspaces: an operator asks about a sweep
 -- Of a page of the carrier's messages: the SIDs that `reconcile_messages` would have stored.
+-- all workspaces: an operator asks about a sweep
 create function preview_messages(p_rows jsonb) returns setof text
 language plpgsql as $$
 declare
@@ -37,8 +37,8 @@ begin
     return query select unnest(missing);
 end $$;
 
--- all workspaces: an operator asks about numbers that are nobody's
 -- What `adopt_orphan` would make of a number.
+-- all workspaces: an operator asks about numbers that are nobody's
 create function preview_orphan(p_order uuid, p_phone_number text, p_sid text) returns text
 language plpgsql as $$
 declare
@@ -78,8 +78,8 @@ begin
         order by due.place;
 end $$;
 
--- all workspaces: an operator asks about a sweep
 -- How many held messages `release_held` would take.
+-- all workspaces: an operator asks about a sweep
 create function preview_held() returns bigint
 language plpgsql stable as $$
 begin

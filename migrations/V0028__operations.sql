@@ -5,7 +5,8 @@ create function platform_figures() returns jsonb
 language sql stable as $$
     select jsonb_build_object(
         'orders_needing_attention',
-            (select count(*) from provisioning_orders where state = 'needs_attention'),
+            -- a wish beyond the plan is its workspace's to settle
+            (select count(*) from provisioning_orders where state = 'needs_attention' and reason not like 'number_limit%'),
         'numbers_active',
             (select count(*) from workspace_phone_numbers where status = 'active'),
         'numbers_monthly_cost',
@@ -23,13 +24,13 @@ language sql stable as $$
             (select count(*) from opt_outs o
              join conversations c on c.business_phone = o.business_phone and c.customer_phone = o.customer_phone
               and (o.workspace_id is null or c.workspace_id = o.workspace_id)
-              and c.channel <> 'call' and c.last_outbound_at > o.changed_at
+              and c.channel <> 'call' and c.last_outbound_at is not null
              join conversation_messages m on m.conversation_id = c.id
-              and m.direction = 'outbound' and m.status not in ('failed', 'unknown')
-              and m.created_at > o.changed_at + interval '5 seconds'
-              and m.created_at > now() - interval '1 day'
+              and m.direction = 'outbound' and m.status not in ('failed', 'unknown', 'canceled') and m.send_after is null
+              and greatest(m.created_at, m.released_at, m.offered_at)
+                  > greatest(o.changed_at + interval '5 seconds', now() - interval '1 day')
              where o.opted_out),
         'reports_parked',
             (select count(*) from parked_reports
-             where adopted_at is null and received_at < now() - interval '1 hour'))
+             where adopted_at is null and received_at between now() - interval '1 day' and now() - interval '1 hour'))
 $$;

@@ -18,7 +18,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 pub const NAMESPACE: &str = "Ringspace";
 
 /// The functions, whose names end the names of what is deployed.
-pub const FUNCTIONS: [&str; 12] = [
+pub const FUNCTIONS: [&str; 11] = [
     "sms-webhook",
     "voice-webhook",
     "status-callback",
@@ -29,7 +29,6 @@ pub const FUNCTIONS: [&str; 12] = [
     "spool-replay",
     "reconciler",
     "workspace-api",
-    "console",
     "migrator",
 ];
 
@@ -104,7 +103,7 @@ metrics! {
     WorkspacesProvisioned,
     /// In the last day: messages that went out after the customer's STOP. There must be none.
     SentAfterStop,
-    /// At this moment: status reports older than an hour on messages that nobody knows.
+    /// Status reports of the last day, older than an hour, on messages that nobody knows.
     ReportsParked,
     /// At the last comparison: numbers that the carrier has and we do not know, or the other way round.
     NumbersDiffering,

@@ -65,6 +65,8 @@ pub struct NumberFinding {
     pub sid: Option<String>,
     /// As the carrier calls it.
     pub friendly_name: Option<String>,
+    /// One of `spare_numbers`: no order has a use for it, and it is known.
+    pub is_spare: bool,
 }
 
 /// What becomes of a number that carries an order but is on nobody's row.
@@ -180,6 +182,7 @@ impl Store {
             phone_number: row.get(2),
             sid: row.get(3),
             friendly_name: row.get(4),
+            is_spare: row.get(5),
         };
         Ok(rows.iter().map(read).collect())
     }

@@ -158,6 +158,6 @@ async fn inbound_that_found_nobody() {
     let reconcile = "select * from reconcile_messages('[{\"sid\": \"SM2\", \"inbound\": true, \"price\": \"0.004\", \"segments\": 1, \"status\": \"received\"}]')";
     assert!(rows(&sql, reconcile).await.is_empty(), "it is known");
     let platform = "select f #>> '{routing,unroutedCost}', f #>> '{routing,unroutedCostEstimated}', f #>> '{routing,successShare}'
-                    from platform_figures((now() at time zone 'UTC')::date, (now() at time zone 'UTC')::date, 'UTC') f";
+                    from platform_usage_figures((now() at time zone 'UTC')::date, (now() at time zone 'UTC')::date, 'UTC') f";
     assert_eq!(rows(&sql, platform).await, ["0.0119 | 0.0079 | 0.3333"]);
 }

@@ -91,11 +91,6 @@ impl Script {
         self.reached.send_replace(false);
     }
 
-    /// Begins to count anew.
-    pub fn count_from_now(&self) {
-        self.seen().names.clear();
-    }
-
     /// Waits until the exchange is held.
     pub async fn reached(&self) {
         let _ = self.reached.subscribe().wait_for(|reached| *reached).await;

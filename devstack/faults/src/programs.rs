@@ -1,25 +1,11 @@
 //! The built functions.
 
 use crate::Broken;
+pub use common::metrics::FUNCTIONS;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-
-/// The functions that the laboratory runs.
-pub const FUNCTIONS: [&str; 11] = [
-    "sms-webhook",
-    "voice-webhook",
-    "status-callback",
-    "webhook-fallback",
-    "spool-replay",
-    "outbound-send",
-    "provision-trigger",
-    "reconciler",
-    "clerk-webhook",
-    "migrator",
-    "workspace-api",
-];
 
 /// Where each function's binary lies. A build that goes on beside a run does not change what is run.
 #[derive(Debug)]

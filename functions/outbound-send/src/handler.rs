@@ -255,7 +255,14 @@ impl App {
                     }
                     // not sent: once more, with the new token if there is one, unless somebody said STOP meanwhile
                     delivery.leave = Leave::ask();
-                    if !parts.store.may_still_send(request.workspace_id, id).await? {
+                    let may_go = match parts.store.may_still_send(request.workspace_id, id).await {
+                        Ok(may_go) => may_go,
+                        Err(error) => {
+                            tracing::error!(message.id = %id, %error, "Nobody knows whether it may still be sent: it is not");
+                            break;
+                        }
+                    };
+                    if !may_go {
                         let answer = Answer::problem(&refused("opted_out", Why::default()));
                         parts
                             .remember(

@@ -10,13 +10,16 @@ use serde_json::{Value, json};
 /// How many pages of a thousand calls one run compares.
 const PAGES_MAX: usize = 20;
 
+/// What is said of calls that no run has come to. A run begins with the newest, so that those of a busy day are priced all the same.
+const UNFINISHED: &str = "the time or the pages are up; older calls were not compared";
+
 /// Reads the carrier's calls of the last two days beside ours.
 pub async fn compare(parts: &Parts, run: &mut Run) {
     let oldest = Timestamp::now() - Span::new().hours(48);
     let mut next = None;
     for _ in 0..PAGES_MAX {
         if !run.has_time() {
-            return run.problem("calls", &"the time is up; the next run goes on");
+            return run.problem("calls", &UNFINISHED);
         }
         let page = match parts.provisioning.carrier.calls(next.as_deref()).await {
             Ok(page) => page,
@@ -40,6 +43,7 @@ pub async fn compare(parts: &Parts, run: &mut Run) {
             return;
         }
     }
+    run.problem("calls", &UNFINISHED);
 }
 
 fn row(call: &CallRecord) -> Value {

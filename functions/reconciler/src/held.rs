@@ -100,12 +100,8 @@ async fn send(parts: &Parts, held: &Held, leave: Leave) -> Result<bool, Stop> {
             Ok(true)
         }
         // not taken, and waiting helps: all that is due waits with it
-        Err(error @ Carrier::RateLimited { .. }) => {
-            let seconds = match &error {
-                Carrier::RateLimited { retry_after_seconds } => *retry_after_seconds,
-                _ => None,
-            };
-            let seconds = seconds.unwrap_or(PAUSE_SECONDS).clamp(1, 3600);
+        Err(error @ Carrier::RateLimited { retry_after_seconds }) => {
+            let seconds = retry_after_seconds.unwrap_or(PAUSE_SECONDS).clamp(1, 3600);
             parts.store().hold_again(*id, seconds).await?;
             Err(Stop::Carrier(error))
         }

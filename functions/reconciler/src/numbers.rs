@@ -105,6 +105,15 @@ pub async fn compare(parts: &Parts, run: &mut Run) {
     if !found.others.is_empty() {
         run.count("numbers_not_ours", found.others.len());
     }
+    let unknown = found
+        .orphans
+        .iter()
+        .filter(|(_, finding)| !finding.is_spare)
+        .count();
+    metrics::record(
+        Metric::NumbersDiffering,
+        f64::from(u32::try_from(found.ghosts.len() + unknown).unwrap_or(u32::MAX)),
+    );
     for finding in &found.ghosts {
         if !run.has_time() {
             return;
@@ -113,10 +122,6 @@ pub async fn compare(parts: &Parts, run: &mut Run) {
             run.store_problem("numbers", &error);
         }
     }
-    metrics::record(
-        Metric::NumbersDiffering,
-        f64::from(u32::try_from(found.ghosts.len() + found.orphans.len()).unwrap_or(u32::MAX)),
-    );
     for (order, finding) in &found.orphans {
         if !run.has_time() {
             return;

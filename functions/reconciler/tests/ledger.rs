@@ -54,7 +54,7 @@ fn units(amount: &Value) -> i64 {
 }
 
 async fn figures(sql: &Client) -> Value {
-    let select = "select platform_figures((now() at time zone 'UTC')::date - 1, (now() at time zone 'UTC')::date + 1, 'UTC')";
+    let select = "select platform_usage_figures((now() at time zone 'UTC')::date - 1, (now() at time zone 'UTC')::date + 1, 'UTC')";
     sql.query_one(select, &[]).await.unwrap().get(0)
 }
 

@@ -8,6 +8,9 @@ use common::webhook::voicemail::voicemail;
 /// How long forwarded phones ring: shorter than most mailboxes of the people called, which would swallow the call.
 const RING_SECONDS: u16 = 20;
 
+/// How long a customer's phone rings who is called by an agent: the agent listens, and may well talk to a mailbox.
+const CUSTOMER_RING_SECONDS: u16 = 30;
+
 /// The answer to an inbound call.
 pub fn answer(route: &CallRoute, call_sid: &str, business: &str, urls: &AppUrl) -> Document {
     if route.outcome.is_unrouted() {
@@ -41,7 +44,7 @@ pub fn outbound(script: &CallScript) -> Document {
             numbers: vec![script.to.clone()],
             caller_id: script.from.clone(),
             action: None,
-            timeout_seconds: 30,
+            timeout_seconds: CUSTOMER_RING_SECONDS,
         },
         None => Verb::Hangup,
     });

@@ -56,7 +56,10 @@ impl App {
     /// # Errors
     /// A setting, by name.
     pub async fn start() -> Result<Self, StartError> {
-        Self::start_with(Settings::from_environment()).await
+        Ok(Self {
+            sender: outbound_send::App::start_with(Settings::from_environment()).await?,
+            live: Live::start(Parts::from_settings).await?,
+        })
     }
 
     /// Starts from given settings.

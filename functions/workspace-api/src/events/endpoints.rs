@@ -30,6 +30,7 @@ const EVENT_TYPES: Field = Field::new(
     "Which events go there; none: all.",
 );
 
+/// All of them.
 pub const LIST: Route = Route {
     method: "GET",
     path: BASE,
@@ -44,6 +45,7 @@ pub const LIST: Route = Route {
     run: Run::Statement(&api::LIST_WEBHOOK_ENDPOINTS),
 };
 
+/// One.
 pub const GET: Route = Route {
     method: "GET",
     path: ONE,
@@ -58,6 +60,7 @@ pub const GET: Route = Route {
     run: Run::Statement(&api::GET_WEBHOOK_ENDPOINT),
 };
 
+/// A new one, with its secret.
 pub const CREATE: Route = Route {
     method: "POST",
     path: BASE,
@@ -72,6 +75,7 @@ pub const CREATE: Route = Route {
     run: Run::Custom(|call| Box::pin(create(call))),
 };
 
+/// What may change of one.
 pub const UPDATE: Route = Route {
     method: "PATCH",
     path: ONE,
@@ -91,6 +95,7 @@ pub const UPDATE: Route = Route {
     run: Run::Custom(|call| Box::pin(update(call))),
 };
 
+/// One less.
 pub const DELETE: Route = Route {
     method: "DELETE",
     path: ONE,
@@ -105,6 +110,7 @@ pub const DELETE: Route = Route {
     run: Run::Statement(&api::DELETE_WEBHOOK_ENDPOINT),
 };
 
+/// A new secret for one.
 pub const ROTATE: Route = Route {
     method: "POST",
     path: "/api/workspaces/{workspaceId}/webhook-endpoints/{endpointId}/rotate-secret",

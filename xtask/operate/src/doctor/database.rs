@@ -9,8 +9,8 @@ use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error};
 
-/// `gen_random_uuid()` without an extension came with 13; 14 is the oldest that is still cared for.
-const VERSION_MIN: i32 = 140_000;
+/// Views that look with the eyes of who asks (`security_invoker`) came with 15.
+const VERSION_MIN: i32 = 150_000;
 
 pub(super) async fn examine(settings: &Settings) -> Findings {
     let mut findings = Findings::of("database");
@@ -135,7 +135,7 @@ async fn look(client: &Client, findings: &mut Findings) -> Result<(), Error> {
     if number >= VERSION_MIN {
         findings.well(format!("Postgres {version}"));
     } else {
-        findings.fault(format!("Postgres {version} is too old"), "use 14 or newer");
+        findings.fault(format!("Postgres {version} is too old"), "use 15 or newer");
     }
     let (is_super, bypasses, role): (bool, bool, String) = (row.get(2), row.get(3), row.get(4));
     if is_super || bypasses {
