@@ -66,11 +66,15 @@ begin
     end if;
 end $$;
 
--- How the forwarded leg of an inbound call ended, and what voicemail needs when nobody answered.
-create function record_dial_result(p_sid text, p_dial_status text, out workspace_name text, out greeting text)
+-- How the forwarded leg of an inbound call ended, and what voicemail needs when nobody answered. `p_call`: how the call itself ended, when
+-- it has: a report like any other.
+create function record_dial_result(p_sid text, p_dial_status text, p_call jsonb, out workspace_name text, out greeting text)
 language plpgsql as $$
 begin
     perform record_report('dial', null, p_sid, jsonb_build_object('status', p_dial_status));
+    if p_call is not null then
+        perform record_report('call', null, p_sid, p_call);
+    end if;
     select w.name, s.greeting into workspace_name, greeting
     from conversation_messages m
     join workspaces w on w.id = m.workspace_id

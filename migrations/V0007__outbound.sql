@@ -122,12 +122,17 @@ begin
         end if;
     elsif tenant.subscription_tier <> 'starter' or p_channel = 'whatsapp' then
         select n.* into own
-        from conversations c join workspace_phone_numbers n on n.id = c.phone_number_id and n.status = 'active'
+        from conversations c join workspace_phone_numbers n on n.id = c.phone_number_id and n.status <> 'released'
         where c.workspace_id = p_workspace and c.customer_phone = p_to
           and (p_channel <> 'whatsapp' or c.channel = 'whatsapp')
         order by c.last_message_at desc nulls last
         limit 1;
-        if not found and p_channel <> 'whatsapp' then
+        if own.status <> 'active' then
+            outcome := 'no_number';
+            detail := format('the number that this customer last talked with (%s) is %s; name another one in "from"',
+                             own.phone_number, own.status);
+            exit decision;
+        elsif not found and p_channel <> 'whatsapp' then
             select n.* into own from workspace_phone_numbers n
             where n.workspace_id = p_workspace and n.status = 'active' and n.number_type = 'primary'
             order by n.provisioned_at, n.id
@@ -153,6 +158,12 @@ begin
         exit decision;
     end if;
 
+    if own.id is not null and lacks_capability(own, p_channel) then
+        outcome := 'no_number';
+        detail := format('%s cannot carry %s; name another number in "from"', own.phone_number,
+                         case p_channel when 'call' then 'calls' else 'texts' end);
+        exit decision;
+    end if;
     if p_channel = 'sms' and own.id is not null then
         select * into readiness from phone_number_readiness r
         where r.phone_number_id = own.id and r.messaging_readiness in ('pending', 'failed');

@@ -70,35 +70,68 @@ language sql stable as $$
     select workspace_id from workspace_phone_numbers where id = p_number
 $$;
 
--- Suspends every live number of a workspace and fixes when each is released.
-create function suspend_numbers(p_workspace uuid, p_grace_days integer) returns void
+-- Whether a workspace is to have numbers of its own.
+create function has_numbers_plan(tenant workspaces) returns boolean
+language sql immutable as $$
+    select tenant.is_active and tenant.subscription_tier <> 'starter'
+$$;
+
+-- How many numbers a workspace may have.
+create function numbers_allowed(tenant workspaces) returns integer
+language sql stable as $$
+    select case when has_numbers_plan(tenant) then coalesce(tenant.number_limit, tier_number_limit(tenant.subscription_tier)) else 0 end
+$$;
+
+-- Brings a workspace's numbers to what its plan allows, the primary and the older ones first: what is beyond it is suspended, and released
+-- when the grace is over, at a time that is fixed here; what is within it and was suspended for its plan is active again. A number that
+-- was given back on request counts no more.
+create function fit_numbers(tenant workspaces, p_grace_days integer) returns void
 language plpgsql as $$
+declare
+    beyond uuid[];
 begin
+    select array_agg(ranked.id) filter (where ranked.place > numbers_allowed(tenant)) into beyond
+    from (
+        select n.id, row_number() over (order by n.number_type <> 'primary', n.provisioned_at, n.id) as place
+        from workspace_phone_numbers n
+        where n.workspace_id = tenant.id and n.status <> 'released'
+          and not exists (select from phone_number_releases r where r.phone_number_id = n.id and r.reason <> 'plan')) as ranked;
+    beyond := coalesce(beyond, '{}');
+    with kept as (
+        delete from phone_number_releases
+        where workspace_id = tenant.id and reason = 'plan' and released_at is null and phone_number_id <> all (beyond)
+        returning phone_number_id)
+    update workspace_phone_numbers n set status = 'active', updated_at = now()
+    from kept where n.id = kept.phone_number_id and n.status = 'suspended';
     with stopped as (
         update workspace_phone_numbers set status = 'suspended', updated_at = now()
-        where workspace_id = p_workspace and status = 'active'
+        where workspace_id = tenant.id and status = 'active' and id = any (beyond)
         returning id)
     insert into phone_number_releases (phone_number_id, workspace_id, reason, release_at, next_attempt_at)
-    select id, p_workspace, 'plan', now() + make_interval(days => p_grace_days), now() + make_interval(days => p_grace_days)
+    select id, tenant.id, 'plan', now() + make_interval(days => p_grace_days), now() + make_interval(days => p_grace_days)
     from stopped
     on conflict (phone_number_id) do nothing;
+    -- orders beyond it that have chosen no number yet wait for a person
+    update provisioning_orders o
+    set state = 'needs_attention', reason = number_limit_reason(numbers_allowed(tenant), tenant.subscription_tier), updated_at = now()
+    from (select w.id, row_number() over (order by w.number_type <> 'primary', w.created_at, w.id) as place
+          from provisioning_orders w
+          where w.workspace_id = tenant.id and w.state not in ('active', 'canceled', 'needs_attention')) as waiting
+    where has_numbers_plan(tenant) and o.id = waiting.id and o.phone_number is null
+      and (o.leased_until is null or o.leased_until < now())
+      and waiting.place + (select count(*) from workspace_phone_numbers n
+                           where n.workspace_id = tenant.id and n.status <> 'released') > numbers_allowed(tenant);
+end $$;
+
+-- Orders that have chosen no number yet end with the plan that they were for.
+create function cancel_orders(p_workspace uuid) returns void
+language plpgsql as $$
+begin
     update provisioning_orders
     set state = 'canceled', reason = 'the workspace no longer has a plan with numbers', updated_at = now()
     where workspace_id = p_workspace and phone_number is null
       and state in ('requested', 'searching', 'retrying', 'needs_attention')
       and (leased_until is null or leased_until < now());
-end $$;
-
--- Gives back what an upgrade within the grace restores.
-create function restore_numbers(p_workspace uuid) returns void
-language plpgsql as $$
-begin
-    with kept as (
-        delete from phone_number_releases
-        where workspace_id = p_workspace and reason = 'plan' and released_at is null
-        returning phone_number_id)
-    update workspace_phone_numbers n set status = 'active', updated_at = now()
-    from kept where n.id = kept.phone_number_id and n.status = 'suspended';
 end $$;
 
 -- How many numbers a workspace has or has on order.
@@ -168,12 +201,6 @@ begin
     return tenant;
 end $$;
 
--- Whether a workspace is to have numbers of its own.
-create function has_numbers_plan(tenant workspaces) returns boolean
-language sql immutable as $$
-    select tenant.is_active and tenant.subscription_tier <> 'starter'
-$$;
-
 -- Applies a workspace.* event: the row, and what its plan means for numbers. A number is bought when a plan with numbers begins, and
 -- not again because somebody has given it back. `p_ended_tier`: the plan that ended; if the workspace has another by now, that one
 -- stands. Returns the orders to work on, also to who delivers again.
@@ -210,17 +237,17 @@ begin
         insert into workspace_events (workspace_id, event_id, type, tier) values (p_workspace, p_event_id, p_type, p_tier);
     end if;
 
+    if not has_numbers_plan(tenant) or numbers_allowed(tenant) is distinct from numbers_allowed(before) then
+        perform fit_numbers(tenant, p_grace_days);
+    end if;
     if not has_numbers_plan(tenant) then
-        perform suspend_numbers(p_workspace, p_grace_days);
+        perform cancel_orders(p_workspace);
         -- an order that may have bought goes on until that is known
         return query select id from provisioning_orders
             where workspace_id = p_workspace and phone_number is not null and state not in ('active', 'canceled', 'needs_attention');
         return;
     end if;
 
-    if has_numbers_plan(before) is distinct from true then
-        perform restore_numbers(p_workspace);
-    end if;
     if (has_numbers_plan(before) is distinct from true
         or not exists (select 1 from provisioning_orders where workspace_id = p_workspace and origin = 'plan'))
        and not exists (select 1 from workspace_phone_numbers
@@ -326,8 +353,8 @@ begin
         where phone_number_id = p_number and released_at is null;
 end $$;
 
--- The purchase is known: the number is recorded, once, and its order moves on. Returns the number's id. Where the workspace has lost
--- its plan while the purchase was under way, the number is suspended like its others, and due when the grace is over.
+-- The purchase is known: the number is recorded, once, and its order moves on. Returns the number's id. Where the workspace's
+-- plan allows it no more by then, the number is suspended like the others beyond it, and due when the grace is over.
 create function record_purchase(
     p_order uuid, p_lease uuid, p_number_id uuid, p_sid text, p_phone_number text, p_friendly_name text, p_capabilities jsonb,
     p_voice_url text, p_sms_url text, p_status_url text, p_campaign boolean, p_grace_days integer)
@@ -352,7 +379,12 @@ begin
     values (
         p_number_id, ordered.workspace_id, p_phone_number, p_sid, coalesce(ordered.friendly_name, p_friendly_name), p_capabilities,
         p_voice_url, p_sms_url, p_status_url,
-        case when tenant.is_active and tenant.subscription_tier <> 'starter' then 'active' else 'suspended' end, ordered.number_type);
+        case when numbers_allowed(tenant) > (
+                select count(*) from workspace_phone_numbers n
+                where n.workspace_id = tenant.id and n.status <> 'released'
+                  and not exists (select from phone_number_releases r where r.phone_number_id = n.id and r.reason <> 'plan'))
+            then 'active' else 'suspended' end,
+        ordered.number_type);
     insert into phone_number_releases (phone_number_id, workspace_id, reason, release_at, next_attempt_at)
     select n.id, n.workspace_id, 'plan', now() + make_interval(days => p_grace_days), now() + make_interval(days => p_grace_days)
     from workspace_phone_numbers n where n.id = p_number_id and n.status = 'suspended';

@@ -197,8 +197,8 @@ language sql stable as $$
     with choices as (
         select n.id, n.phone_number, n.friendly_name, n.number_type, n.provisioned_at,
                case when c.channel = 'whatsapp' then coalesce(n.id = c.phone_number_id, false)
-                    when c.channel = 'sms' then coalesce(r.messaging_readiness in ('ready', 'not_required'), true)
-                    else true end as is_usable,
+                    when c.channel = 'sms' and not coalesce(r.messaging_readiness in ('ready', 'not_required'), true) then false
+                    else not lacks_capability(n, c.channel) end as is_usable,
                (select max(o.last_message_at) from conversations o
                 where o.workspace_id = c.workspace_id and o.customer_phone = c.customer_phone and o.phone_number_id = n.id) as last_talked_at
         from workspace_phone_numbers n left join phone_number_readiness r on r.phone_number_id = n.id

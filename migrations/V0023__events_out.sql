@@ -336,7 +336,7 @@ begin
         return 'delivered';
     end if;
 
-    pause := greatest(event_backoff(delivery.attempts), make_interval(secs => least(p_retry_after, 3600)));
+    pause := greatest(event_backoff(delivery.attempts), make_interval(secs => least(coalesce(p_retry_after, 0), 3600)));
     if p_status in (400, 413, 415, 422) then
         update event_deliveries d
         set next_attempt_at = now() + pause, state = case when d.attempts > 9 then 'failed' else d.state end
@@ -352,7 +352,7 @@ begin
         update event_deliveries d set state = 'failed' where d.endpoint_id = p_endpoint and d.state = 'pending';
         return 'disabled';
     end if;
-    pause := greatest(event_backoff(target.failures + 1), make_interval(secs => least(p_retry_after, 3600)));
+    pause := greatest(event_backoff(target.failures + 1), make_interval(secs => least(coalesce(p_retry_after, 0), 3600)));
     update event_deliveries d
     set next_attempt_at = now() + pause, state = case when d.attempts > 9 then 'failed' else d.state end
     where d.endpoint_id = p_endpoint and d.event_id = p_event;

@@ -174,7 +174,12 @@ impl Verifier {
         {
             return Err(Refusal::Invalid);
         }
-        Ok(member(claims))
+        let member = member(claims);
+        // no organization is called that, and Postgres takes no NUL
+        if member.organization.contains('\0') || member.subject.contains('\0') {
+            return Err(Refusal::Invalid);
+        }
+        Ok(member)
     }
 
     async fn key(&self, kid: Option<&str>) -> Result<Jwk, Refusal> {

@@ -109,6 +109,19 @@ pub fn without_values(error: &serde_json::Error) -> String {
     format!("it cannot be read{place}")
 }
 
+/// People write area codes as numbers, with blanks around them, or leave the field empty.
+fn with_plain_area_code(mut event: Value) -> Value {
+    if let Some(code) = event.get_mut("areaCode") {
+        *code = match &*code {
+            Value::Number(number) => Value::String(number.to_string()),
+            Value::String(text) if text.trim().is_empty() => Value::Null,
+            Value::String(text) => Value::String(text.trim().to_owned()),
+            other => other.clone(),
+        };
+    }
+    event
+}
+
 /// A record that no retry can cure.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -136,7 +149,7 @@ impl Event {
             }
             _ => value,
         };
-        let event: Self = serde_json::from_value(value)
+        let event: Self = serde_json::from_value(with_plain_area_code(value))
             .map_err(|error| Poison(format!("no such event: {}", without_values(&error))))?;
         event.check()?;
         Ok(event.storable())
@@ -246,6 +259,19 @@ mod tests {
             },
             plain
         );
+    }
+
+    #[test]
+    fn area_codes_as_people_write_them() {
+        for (written, meant) in [
+            ("405", Some("405")),
+            ("\" 405 \"", Some("405")),
+            ("\"\"", None),
+            ("null", None),
+        ] {
+            let event = Event::read(&PLAIN.replace("\"405\"", written)).unwrap();
+            assert_eq!(event.area_code.as_deref(), meant, "{written}");
+        }
     }
 
     #[test]

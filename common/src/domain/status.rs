@@ -34,6 +34,11 @@ pub fn call(wire: &str) -> Option<&'static str> {
     })
 }
 
+/// Whether a call in this state is over (spec S1).
+pub fn is_end_of_call(status: &str) -> bool {
+    matches!(status, "completed" | "busy" | "no-answer" | "failed" | "canceled")
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

@@ -95,7 +95,11 @@ impl Store {
         let row = self
             .row(
                 RECORD_DIAL_RESULT,
-                &[(&result.call_sid, Type::TEXT), (&result.status, Type::TEXT)],
+                &[
+                    (&result.call_sid, Type::TEXT),
+                    (&result.status, Type::TEXT),
+                    (&result.call, Type::JSONB),
+                ],
             )
             .await?;
         Ok(DialOutcome {

@@ -92,9 +92,9 @@ fn address(text: &str) -> (String, bool) {
     }
 }
 
+/// The media, whether or not `NumMedia` counts them: nothing that a customer sent is left out for want of a number.
 fn media(form: &Form) -> Value {
-    let stated = usize::try_from(form.number("NumMedia").unwrap_or(0)).unwrap_or(0);
-    let items = (0..stated.min(MEDIA_MAX)).filter_map(|index| {
+    let items = (0..MEDIA_MAX).filter_map(|index| {
         let url = form
             .get(&format!("MediaUrl{index}"))
             .filter(|url| !url.is_empty())?;
@@ -132,6 +132,12 @@ mod tests {
         assert_eq!(
             sms.attachments,
             json!([{"url": "https://a", "contentType": "image/png"}, {"url": "https://c", "contentType": null}])
+        );
+        let uncounted =
+            "To=%2B14055551234&From=%2B14155551234&MessageSid=X&MediaUrl0=https%3A%2F%2Fa&MediaUrl1=";
+        assert_eq!(
+            read(uncounted).unwrap().attachments,
+            json!([{"url": "https://a", "contentType": null}])
         );
     }
 

@@ -3,6 +3,7 @@
 use super::form::Form;
 use super::gate::Rejection;
 use crate::domain::{Party, PhoneNumber, status};
+use serde_json::{Value, json};
 
 /// A call that somebody makes to one of our numbers (FACTS 6).
 #[derive(Debug)]
@@ -46,6 +47,8 @@ pub struct DialResult {
     pub call_sid: String,
     /// `DialCallStatus` as sent.
     pub status: String,
+    /// The call's own end, where it has come to it: a report of the call's status as the database takes them.
+    pub call: Option<Value>,
 }
 
 impl DialResult {
@@ -57,6 +60,11 @@ impl DialResult {
         Ok(Self {
             call_sid: form.require_sid("CallSid")?,
             status: form.require("DialCallStatus")?.chars().take(32).collect(),
+            call: form
+                .get("CallStatus")
+                .and_then(|word| status::call(&word))
+                .filter(|call| status::is_end_of_call(call))
+                .map(|call| json!({ "status": call, "duration": form.number("CallDuration") })),
         })
     }
 
@@ -94,5 +102,15 @@ mod tests {
             let form = Form::parse(format!("CallSid=C1&DialCallStatus={status}").as_bytes()).unwrap();
             assert_eq!(DialResult::read(&form).unwrap().was_answered(), answered);
         }
+        let call = |fields: &str| {
+            let form =
+                Form::parse(format!("CallSid=C1&DialCallStatus=completed{fields}").as_bytes()).unwrap();
+            DialResult::read(&form).unwrap().call
+        };
+        assert_eq!(call("&CallStatus=in-progress"), None);
+        assert_eq!(
+            call("&CallStatus=completed&CallDuration=42"),
+            Some(json!({ "status": "completed", "duration": 42 }))
+        );
     }
 }

@@ -7,6 +7,7 @@ mod limits;
 mod migrations;
 mod money;
 mod numbers;
+mod operations;
 mod outbound;
 mod releases;
 mod schema;

@@ -238,7 +238,9 @@ fn media(object: &Map<String, Value>) -> Result<Vec<String>, Problem> {
         return Err(bad("mediaUrls", "may have eight entries"));
     }
     let read = |entry: &Value| {
-        let text = entry.as_str().filter(|text| text.len() <= 2048)?;
+        let text = entry
+            .as_str()
+            .filter(|text| text.len() <= 2048 && !text.contains(char::is_control))?;
         let url = url::Url::parse(text).ok()?;
         (matches!(url.scheme(), "http" | "https") && url.has_host()).then(|| text.to_owned())
     };
@@ -345,6 +347,12 @@ mod tests {
             (vec![("mediaUrls", json!("x"))], 400, "bad_request", "mediaUrls"),
             (
                 vec![("mediaUrls", json!(["ftp://x"]))],
+                400,
+                "bad_request",
+                "mediaUrls",
+            ),
+            (
+                vec![("mediaUrls", json!(["https://x.example/\u{0}"]))],
                 400,
                 "bad_request",
                 "mediaUrls",

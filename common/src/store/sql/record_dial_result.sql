@@ -1,2 +1,2 @@
 -- store::calls::record_dial_result
-select workspace_name, greeting from record_dial_result($1, $2)
+select workspace_name, greeting from record_dial_result($1, $2, $3)

@@ -144,6 +144,22 @@ async fn a_panic_is_a_500_or_a_failed_invocation_and_the_next_event_works() {
     }
 }
 
+/// Lambda tells a function what it is called; another server of the Runtime API need not.
+#[tokio::test]
+async fn a_server_need_not_describe_the_function() {
+    let world = World::open().await;
+    for name in FUNCTIONS {
+        let nothing = [
+            ("AWS_LAMBDA_FUNCTION_NAME", ""),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", ""),
+            ("AWS_LAMBDA_FUNCTION_VERSION", ""),
+        ];
+        let function = world.start_with(name, &nothing).await;
+        works(&function, name).await;
+        function.close().await;
+    }
+}
+
 #[tokio::test]
 async fn sigterm_ends_it_idle_or_after_an_event() {
     let world = World::open().await;

@@ -35,6 +35,11 @@ impl World {
 
     /// A function with the world's settings, ready for its first event.
     pub async fn start(&self, function: &str) -> Function {
+        self.start_with(function, &[]).await
+    }
+
+    /// The same with other settings beside them.
+    pub async fn start_with(&self, function: &str, changes: &[(&str, &str)]) -> Function {
         let environment = self.stack.environment().iter().map(|(name, value)| {
             let value = match name.as_str() {
                 "APP_URL" => APP_URL,
@@ -50,7 +55,11 @@ impl World {
             "required"
         };
         let signatures = ("WEBHOOK_SIGNATURES".to_owned(), signatures.to_owned());
-        let started = Function::spawn(programs().path(function), environment.chain([signatures])).unwrap();
+        let changes = changes
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let environment = environment.chain([signatures]).chain(changes);
+        let started = Function::spawn(programs().path(function), environment).unwrap();
         started.ready().await.unwrap();
         started
     }

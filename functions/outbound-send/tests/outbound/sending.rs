@@ -115,11 +115,57 @@ async fn from_is_what_is_named_else_sticky_else_primary() {
         )
         .await
         .unwrap();
-    let mut request = desk.sms("Hi");
-    request["from"] = json!("sales");
-    let (status, body) = desk.ask(&request).await;
-    assert_eq!((status, &body["code"]), (409, &"no_number".into()));
-    assert!(body["detail"].as_str().unwrap().contains("suspended"), "{body}");
+    let mut named = desk.sms("Hi");
+    named["from"] = json!("sales");
+    for request in [&named, &sticky] {
+        let (status, body) = desk.ask(request).await;
+        assert_eq!((status, &body["code"]), (409, &"no_number".into()));
+        assert!(body["detail"].as_str().unwrap().contains("suspended"), "{body}");
+    }
+    // another one only when it is named, or when that one is gone for good
+    sticky["from"] = json!("primary");
+    assert_eq!(from(desk.ask(&sticky).await.1), NUMBER);
+    let gone = "delete from conversations where business_phone = $1 and message_count = 0";
+    desk.fixture.sql.execute(gone, &[&NUMBER]).await.unwrap();
+    desk.fixture
+        .sql
+        .batch_execute("update workspace_phone_numbers set status = 'released' where number_type = 'sales'")
+        .await
+        .unwrap();
+    sticky.as_object_mut().unwrap().remove("from");
+    assert_eq!(from(desk.ask(&sticky).await.1), NUMBER);
+}
+
+#[tokio::test]
+async fn a_number_carries_what_the_carrier_lets_it() {
+    for (capabilities, text, call) in [
+        (json!({ "voice": true, "SMS": false }), 409, 201),
+        (json!({ "voice": false, "sms": true }), 201, 409),
+        (json!({}), 201, 201),
+    ] {
+        let desk = Desk::open(&[]).await;
+        desk.fixture
+            .sql
+            .execute(
+                "update workspace_phone_numbers set capabilities = $1",
+                &[&capabilities],
+            )
+            .await
+            .unwrap();
+        let calling =
+            json!({ "channel": "call", "to": CUSTOMER, "body": "Hi", "workspaceId": desk.workspace });
+        for (request, expected) in [(desk.sms("Hi"), text), (calling, call)] {
+            let (status, body) = desk.ask(&request).await;
+            assert_eq!(status, expected, "{capabilities}: {body}");
+            if expected == 409 {
+                assert_eq!(body["code"], "no_number");
+            }
+        }
+        assert_eq!(
+            desk.carried(),
+            usize::from(text == 201) + usize::from(call == 201)
+        );
+    }
 }
 
 #[tokio::test]

@@ -179,3 +179,143 @@ async fn a_number_that_the_carrier_does_not_have_counts_as_released() {
     assert_eq!(number["status"], "released");
     assert!(shop.fixture.row("phone_number_releases").await["released_at"].is_string());
 }
+
+async fn numbers(shop: &Shop) -> Vec<(String, String)> {
+    let rows = shop
+        .fixture
+        .rows("workspace_phone_numbers order by provisioned_at, id")
+        .await;
+    let text = |row: &serde_json::Value, name: &str| row[name].as_str().unwrap().to_owned();
+    rows.iter()
+        .map(|row| (text(row, "number_type"), text(row, "status")))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_smaller_plan_keeps_as_many_as_it_allows() {
+    let shop = Shop::open(&[("RELEASE_GRACE_DAYS", "7")]).await;
+    let id = Uuid::now_v7();
+    let pairs = |statuses: [&str; 3]| {
+        let types = ["primary", "sales", "support"];
+        let pairs = types.iter().zip(statuses);
+        pairs
+            .map(|(kind, status)| ((*kind).to_owned(), status.to_owned()))
+            .collect::<Vec<_>>()
+    };
+    assert!(
+        shop.put(&workspace("workspace.created", "e1", id, "enterprise"))
+            .await
+    );
+    for kind in ["sales", "support"] {
+        let order = json!({ "id": kind, "type": "phone_number.requested", "workspace": { "id": id }, "numberType": kind });
+        assert!(shop.put(&order).await);
+    }
+    assert_eq!(numbers(&shop).await, pairs(["active"; 3]));
+    // one more that nobody sells: it waits, and does not outlive the plan
+    let waiting = json!({ "id": "custom", "type": "phone_number.requested", "workspace": { "id": id }, "numberType": "custom" });
+    shop.fixture
+        .simulator
+        .fail_always(Operation::Search, Fault::status(500));
+    shop.put(&waiting).await;
+    shop.fixture.simulator.clear_faults();
+
+    let mut fixed = None;
+    for event_id in ["e2", "e2", "e3"] {
+        assert!(
+            shop.put(&workspace("workspace.plan_changed", event_id, id, "pro"))
+                .await
+        );
+        assert_eq!(numbers(&shop).await, pairs(["active", "suspended", "suspended"]));
+        let dates = shop
+            .fixture
+            .rows("phone_number_releases order by phone_number_id")
+            .await;
+        let dates: Vec<_> = dates.iter().map(|row| row["release_at"].clone()).collect();
+        assert_eq!(dates.len(), 2);
+        assert_eq!(fixed.get_or_insert(dates.clone()), &dates, "fixed when it starts");
+    }
+    let order = shop
+        .fixture
+        .row("provisioning_orders where event_id = 'custom'")
+        .await;
+    assert_eq!(order["state"], "needs_attention");
+    assert!(
+        order["reason"].as_str().unwrap().starts_with("number_limit"),
+        "{order}"
+    );
+
+    // what comes back is what the plan allows
+    assert!(
+        shop.put(&workspace("workspace.plan_changed", "e4", id, "starter"))
+            .await
+    );
+    assert_eq!(numbers(&shop).await, pairs(["suspended"; 3]));
+    assert!(
+        shop.put(&workspace("workspace.plan_changed", "e5", id, "pro"))
+            .await
+    );
+    assert_eq!(numbers(&shop).await, pairs(["active", "suspended", "suspended"]));
+    for event_id in ["e6", "e6"] {
+        assert!(
+            shop.put(&workspace("workspace.plan_changed", event_id, id, "enterprise"))
+                .await
+        );
+        assert_eq!(numbers(&shop).await, pairs(["active"; 3]));
+    }
+    assert_eq!(
+        (shop.bought(), shop.fixture.count("phone_number_releases").await),
+        (3, 0)
+    );
+}
+
+#[tokio::test]
+async fn a_retry_is_measured_against_the_plan_of_now_and_has_all_its_tries() {
+    let shop = Shop::open(&[]).await;
+    let id = Uuid::now_v7();
+    assert!(
+        shop.put(&workspace("workspace.created", "e1", id, "enterprise"))
+            .await
+    );
+    shop.fixture.simulator.set_stock(Vec::new());
+    let wish = json!({ "id": "e2", "type": "phone_number.requested", "workspace": { "id": id }, "numberType": "sales" });
+    shop.put(&wish).await;
+    let asked = "provisioning_orders where event_id = 'e2'";
+    let order = shop.fixture.row(asked).await;
+    assert_eq!(order["state"], "needs_attention", "{order}");
+    shop.fixture
+        .sql
+        .execute(
+            "update provisioning_orders set attempts = 12 where event_id = 'e2'",
+            &[],
+        )
+        .await
+        .unwrap();
+    let retry = |event_id: &str| json!({ "id": event_id, "type": "order.retry_requested", "workspace": { "id": id }, "orderId": order["id"] });
+    assert!(
+        shop.put(&workspace("workspace.plan_changed", "e3", id, "pro"))
+            .await
+    );
+    for event_id in ["e4", "e4"] {
+        assert!(shop.put(&retry(event_id)).await);
+        let order = shop.fixture.row(asked).await;
+        assert_eq!(order["state"], "needs_attention");
+        assert!(
+            order["reason"].as_str().unwrap().starts_with("number_limit"),
+            "{order}"
+        );
+    }
+    assert!(
+        shop.put(&workspace("workspace.plan_changed", "e5", id, "enterprise"))
+            .await
+    );
+    shop.fixture
+        .simulator
+        .fail_always(Operation::Search, Fault::status(500));
+    shop.put(&retry("e6")).await;
+    let order = shop.fixture.row(asked).await;
+    assert_eq!(
+        (&order["state"], &order["attempts"]),
+        (&"retrying".into(), &json!(1)),
+        "{order}"
+    );
+}

@@ -79,6 +79,9 @@ async fn an_endpoint_that_fails_keeps_its_order_and_comes_again() {
         (&endpoint["failures"], &endpoint["lease"]),
         (&json!(1), &Value::Null)
     );
+    let waits = "select extract(epoch from next_attempt_at - now())::int8 from webhook_endpoints";
+    let waits: i64 = desk.fixture.sql.query_one(waits, &[]).await.unwrap().get(0);
+    assert!((1..=75).contains(&waits), "a minute at first: {waits} s");
     desk.run().await;
     assert_eq!(hook.received().len(), 1, "it is left alone for a while");
     desk.sql(

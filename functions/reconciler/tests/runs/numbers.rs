@@ -48,11 +48,12 @@ async fn releases_that_are_due_are_patient() {
         .await
         .unwrap();
     desk.run().await;
-    desk.fixture
-        .sql
-        .execute("select suspend_numbers($1, 0)", &[&second])
-        .await
-        .unwrap();
+    for end in [
+        "update workspaces set subscription_tier = 'starter' where id = $1",
+        "select fit_numbers(w, 0) from workspaces w where w.id = $1",
+    ] {
+        desk.fixture.sql.execute(end, &[&second]).await.unwrap();
+    }
     let number = format!("workspace_phone_numbers where workspace_id = '{second}'");
     for _ in 0..2 {
         desk.run().await;
@@ -113,6 +114,18 @@ async fn orphans_ghosts_and_drift() {
     assert_eq!(
         desk.fixture.row("spare_numbers").await["phone_number"],
         "+14055550156"
+    );
+    // it is known from now on, and no reason to call anybody
+    let theirs = serde_json::json!([{ "phone_number": "+14055550156", "sid": "s" }, { "phone_number": "+14055550157", "sid": "t" }]);
+    let spares = "select phone_number, is_spare from compare_numbers($1) where finding = 'orphan' order by 1";
+    let spares = desk.fixture.sql.query(spares, &[&theirs]).await.unwrap();
+    let spares: Vec<(String, bool)> = spares.iter().map(|row| (row.get(0), row.get(1))).collect();
+    assert_eq!(
+        spares,
+        [
+            ("+14055550156".to_owned(), true),
+            ("+14055550157".to_owned(), false)
+        ]
     );
     simulator.advance(Duration::from_secs(15 * 86_400));
     assert_eq!(desk.run().await["counts"]["orphans_released"], 1);

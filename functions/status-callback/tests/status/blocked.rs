@@ -4,6 +4,29 @@ use crate::support::{CUSTOMER, Desk, NUMBER, PATH};
 use serde_json::json;
 
 #[tokio::test]
+async fn a_block_that_is_reported_late_undoes_no_newer_start() {
+    for code in ["30004", "21610"] {
+        let desk = Desk::open().await;
+        let id = desk.outbound("sms", None).await;
+        let start = "select record_consent($1, $2, $3, false, 'START', 'SM2', now())";
+        desk.fixture
+            .sql
+            .execute(start, &[&desk.workspace, &NUMBER, &CUSTOMER])
+            .await
+            .expect("it is stored");
+        let report = [
+            ("MessageSid", "SM1"),
+            ("MessageStatus", "undelivered"),
+            ("ErrorCode", code),
+        ];
+        for _ in 0..2 {
+            desk.report_to(&format!("{PATH}/{id}"), "", &report).await;
+            assert_eq!(desk.fixture.row("opt_outs").await["opted_out"], false, "{code}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn who_is_blocked_at_the_carrier_counts_as_opted_out_until_they_come_back() {
     for (status, code) in [("undelivered", "30004"), ("failed", "21610")] {
         let desk = Desk::open().await;

@@ -42,6 +42,34 @@ async fn nobody_answered_so_voicemail_does() {
 }
 
 #[tokio::test]
+async fn a_dial_result_that_knows_the_calls_end_tells_it() {
+    let desk = Desk::open().await;
+    desk.settings("forward_to", "'{+14155550111}'").await;
+    desk.call("CA1").await;
+    desk.call("CA2").await;
+    let mut ended = dial_result("CA1", "completed");
+    ended.retain(|(name, _)| *name != "CallStatus");
+    ended.extend([("CallStatus", "completed"), ("CallDuration", "42")]);
+    for _ in 0..2 {
+        desk.send(DIAL_RESULT, &ended).await;
+        desk.send(DIAL_RESULT, &dial_result("CA2", "completed")).await;
+        let call = desk
+            .fixture
+            .row("conversation_messages where external_id = 'CA1'")
+            .await;
+        assert_eq!(
+            (&call["status"], &call["call_duration"]),
+            (&"completed".into(), &json!(42))
+        );
+        let call = desk
+            .fixture
+            .row("conversation_messages where external_id = 'CA2'")
+            .await;
+        assert_eq!(call["status"], "ringing", "it goes on, as far as anybody knows");
+    }
+}
+
+#[tokio::test]
 async fn somebody_answered_so_the_call_is_over() {
     let desk = Desk::open().await;
     desk.settings("forward_to", "'{+14155550111}'").await;
