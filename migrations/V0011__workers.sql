@@ -92,7 +92,8 @@ language plpgsql as $$
 begin
     perform act_for(number_workspace(p_number));
     update phone_number_readiness
-    set campaign_order_id = coalesce(p_campaign_order, campaign_order_id), messaging_readiness = p_readiness, reason = p_reason,
+    set campaign_order_id = coalesce(p_campaign_order, campaign_order_id),
+        messaging_readiness = p_readiness, reason = p_reason,
         updated_at = now()
     where phone_number_id = p_number and messaging_readiness <> 'ready';
 end $$;
@@ -146,16 +147,20 @@ language sql stable as $$
     limit p_limit
 $$;
 
--- Numbers that cannot text yet, and whether the campaign was asked: those first for which it was not, then any, so that some of which
--- nothing is heard keep no others waiting.
+-- Numbers that are not in the campaign, those bought before there was one among them, and whether it was asked: an assignment takes a day
+-- at most (FACTS 10), and what nothing has changed for so long is asked for again. Those first that nobody asked for, then any, so that some of which nothing
+-- is heard keep no others waiting.
 -- all workspaces: a sweep
 create function pending_readiness(p_limit bigint)
 returns table (phone_number_id uuid, phone_number text, is_asked boolean)
 language sql volatile as $$
-    select r.phone_number_id, n.phone_number, r.campaign_order_id is not null
-    from phone_number_readiness r join workspace_phone_numbers n on n.id = r.phone_number_id
-    where r.messaging_readiness in ('pending', 'failed') and n.status <> 'released'
-    order by r.campaign_order_id is not null, random()
+    select r.phone_number_id, n.phone_number, a.is_asked
+    from phone_number_readiness r
+    join workspace_phone_numbers n on n.id = r.phone_number_id
+    cross join lateral (
+        select r.campaign_order_id is not null and r.updated_at > now() - interval '1 day' as is_asked) a
+    where r.messaging_readiness <> 'ready' and n.status <> 'released'
+    order by a.is_asked, random()
     limit p_limit
 $$;
 

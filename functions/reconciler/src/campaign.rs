@@ -3,6 +3,9 @@
 use crate::handler::Parts;
 use crate::run::Run;
 use common::metrics;
+use common::signalwire::Assignment;
+use common::store;
+use uuid::Uuid;
 
 /// How many numbers one run looks at.
 const BATCH: i64 = 200;
@@ -34,39 +37,55 @@ pub async fn poll(parts: &Parts, run: &mut Run, is_nightly: bool) {
         if !run.has_time() {
             return;
         }
-        let written = match assigned
+        let mut states = assigned
             .iter()
-            .find(|assignment| assignment.phone_number == number)
-        {
-            Some(assignment) => {
-                let (readiness, reason) = assignment.readiness();
-                if readiness != "pending" {
-                    run.count("readiness_settled", 1);
-                }
-                parts.store().record_readiness(&number, readiness, reason).await
+            .filter(|assignment| assignment.phone_number == number)
+            .map(Assignment::readiness);
+        let first = states.next();
+        let known = states.find(|(readiness, _)| *readiness == "ready").or(first);
+        let mut written = Ok(());
+        if let Some((readiness, reason)) = known {
+            if readiness != "pending" {
+                run.count("readiness_settled", 1);
             }
-            None if !asked => match carrier
-                .assign_to_campaign(campaign, &number, &parts.provisioning.urls.campaign_status(row))
-                .await
-            {
-                Ok(order) => {
-                    metrics::correlate(&row);
-                    run.count("campaign_assignments_asked", 1);
-                    let reason = "the carrier is assigning the number to the messaging campaign";
-                    parts
-                        .store()
-                        .record_campaign_order(row, Some(&order.id), "pending", Some(reason))
-                        .await
-                }
-                Err(error) => {
-                    run.carrier_problem("campaign", &error);
-                    Ok(())
-                }
-            },
-            None => Ok(()),
-        };
+            written = parts.store().record_readiness(&number, readiness, reason).await;
+        }
+        if !asked && known.is_none_or(|(readiness, _)| readiness != "ready") && written.is_ok() {
+            written = ask(parts, run, campaign, row, &number).await;
+        }
         if let Err(error) = written {
             run.store_problem("campaign", &error);
+        }
+    }
+}
+
+/// Asks for a number to be put into the campaign, which is safe to repeat.
+async fn ask(
+    parts: &Parts,
+    run: &mut Run,
+    campaign: &str,
+    row: Uuid,
+    number: &str,
+) -> Result<(), store::Error> {
+    let provisioning = &parts.provisioning;
+    let callback = provisioning.urls.campaign_status(row);
+    match provisioning
+        .carrier
+        .assign_to_campaign(campaign, number, &callback)
+        .await
+    {
+        Ok(order) => {
+            metrics::correlate(&row);
+            run.count("campaign_assignments_asked", 1);
+            let reason = "the carrier is assigning the number to the messaging campaign";
+            parts
+                .store()
+                .record_campaign_order(row, Some(&order.id), "pending", Some(reason))
+                .await
+        }
+        Err(error) => {
+            run.carrier_problem("campaign", &error);
+            Ok(())
         }
     }
 }

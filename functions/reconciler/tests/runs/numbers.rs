@@ -193,6 +193,46 @@ async fn campaign_assignments_are_followed() {
 }
 
 #[tokio::test]
+async fn what_the_campaign_did_not_take_is_asked_for_again_after_a_day() {
+    let campaign = Uuid::now_v7().to_string();
+    let desk = Desk::open_with(&[("SIGNALWIRE_CAMPAIGN_ID", &campaign)]).await;
+    // bought before there was a campaign
+    let insert = "insert into phone_number_readiness (phone_number_id, workspace_id, messaging_readiness) select id, workspace_id, 'not_required' from workspace_phone_numbers";
+    desk.fixture.sql.execute(insert, &[]).await.unwrap();
+    assert_eq!(desk.run().await["counts"]["campaign_assignments_asked"], 1);
+    assert_eq!(
+        desk.fixture.row("phone_number_readiness").await["messaging_readiness"],
+        "pending"
+    );
+    desk.fixture.simulator.fail_assignment(NUMBER, true);
+    desk.fixture.simulator.settle().await;
+    for _ in 0..2 {
+        let report = desk.run().await;
+        assert!(
+            report["counts"].get("campaign_assignments_asked").is_none(),
+            "{report}"
+        );
+        let readiness = desk.fixture.row("phone_number_readiness").await;
+        assert_eq!(readiness["messaging_readiness"], "failed", "{readiness}");
+    }
+    let a_day_ago = "update phone_number_readiness set updated_at = now() - interval '25 hours'";
+    desk.fixture.sql.batch_execute(a_day_ago).await.unwrap();
+    desk.fixture.simulator.fail_assignment(NUMBER, false);
+    assert_eq!(desk.run().await["counts"]["campaign_assignments_asked"], 1);
+    assert!(
+        desk.run().await["counts"]
+            .get("campaign_assignments_asked")
+            .is_none()
+    );
+    desk.fixture.simulator.settle().await;
+    desk.run().await;
+    assert_eq!(
+        desk.fixture.row("phone_number_readiness").await["messaging_readiness"],
+        "ready"
+    );
+}
+
+#[tokio::test]
 async fn what_differs_for_good_is_not_reported_in_every_run() {
     let desk = Desk::open().await;
     let sid = desk.carried("Hello").await;

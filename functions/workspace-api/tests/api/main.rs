@@ -10,3 +10,4 @@ mod refusals;
 mod resending;
 mod support;
 mod trips;
+mod views;
