@@ -190,8 +190,8 @@ begin
     return api_page(views, keys, most);
 end $$;
 
--- From which of its numbers a workspace may answer a customer: the one that they last talked with is the default. On WhatsApp it is the
--- sender of this conversation.
+-- From which of its numbers a workspace may answer a customer: the one that they last talked with is the default, and where that one is
+-- suspended there is none, as with a send that names none. On WhatsApp it is the sender of this conversation.
 create function reply_from_view(c conversations) returns jsonb
 language sql stable as $$
     with choices as (
@@ -204,7 +204,11 @@ language sql stable as $$
         from workspace_phone_numbers n left join phone_number_readiness r on r.phone_number_id = n.id
         where n.workspace_id = c.workspace_id and n.status = 'active')
     select jsonb_build_object(
-        'default', case when c.channel = 'whatsapp' then c.business_phone else coalesce(
+        'default', case when c.channel = 'whatsapp' then c.business_phone
+            when (select n.status from conversations o join workspace_phone_numbers n on n.id = o.phone_number_id and n.status <> 'released'
+                  where o.workspace_id = c.workspace_id and o.customer_phone = c.customer_phone
+                  order by o.last_message_at desc nulls last limit 1) = 'suspended' then null
+            else coalesce(
             (select phone_number from choices where last_talked_at is not null order by last_talked_at desc limit 1),
             (select phone_number from choices where number_type = 'primary' order by provisioned_at limit 1),
             case when c.phone_number_id is null then c.business_phone end) end,

@@ -67,7 +67,7 @@ const REPLY_FROM: Schema = Schema {
         Field::new(
             "default",
             Kind::Phone,
-            "The one that is used when a send names none: whom the customer last talked with, else the primary.",
+            "The one that is used when a send names none: whom the customer last talked with, else the primary. Null where that one is suspended: name another.",
         )
         .nullable(),
         Field::new("choices", Kind::List(&Kind::Object(&CHOICE), 1000), "All that may be named."),

@@ -42,6 +42,34 @@ async fn a_number_that_cannot_text_is_no_choice_for_a_text() {
         shown["replyFrom"]["choices"][0]["isUsable"].clone()
     };
     assert_eq!(usable().await, true);
+    let sales = office
+        .fixture
+        .number(office.workspace, "+14055550456", "sales")
+        .await;
+    let default = async || {
+        let (_, shown) = office.ask(Ask::get(&format!("conversations/{thread}"))).await;
+        shown["replyFrom"]["default"].clone()
+    };
+    assert_eq!(default().await, NUMBER);
+    for status in ["suspended", "released"] {
+        let stop = "update workspace_phone_numbers set status = $2 where phone_number = $1";
+        office
+            .fixture
+            .sql
+            .execute(stop, &[&NUMBER, &status])
+            .await
+            .unwrap();
+        let first = "update workspace_phone_numbers set number_type = 'primary' where id = $1";
+        office.fixture.sql.execute(first, &[&sales]).await.unwrap();
+        let expected = if status == "released" {
+            json!("+14055550456")
+        } else {
+            json!(null)
+        };
+        assert_eq!(default().await, expected, "{status}");
+    }
+    let back = "update workspace_phone_numbers set status = 'active'";
+    office.fixture.sql.batch_execute(back).await.unwrap();
     let mute = "update workspace_phone_numbers set capabilities = '{\"voice\": true, \"SMS\": false}'";
     office.fixture.sql.batch_execute(mute).await.unwrap();
     assert_eq!(usable().await, false);
