@@ -89,6 +89,7 @@ begin
     if hours is null or jsonb_typeof(hours) <> 'object' then
         return true;
     end if;
+    select jsonb_object_agg(lower(left(d.key, 3)), d.value) into hours from jsonb_each(hours) d; -- people write Monday, too
     here := moment at time zone zone;
     return exists (
         select 1

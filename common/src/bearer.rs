@@ -6,6 +6,8 @@
 
 use crate::config::{ConfigError, Settings, https_or_loopback};
 use crate::domain::Scope;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
@@ -138,7 +140,7 @@ impl Verifier {
         }
         let token = token.trim();
         let header = decode_header(token).map_err(|_| Refusal::Invalid)?;
-        if !matches!(header.alg, Algorithm::RS256 | Algorithm::ES256) {
+        if !matches!(header.alg, Algorithm::RS256 | Algorithm::ES256) || demands_more(token) {
             return Err(Refusal::Invalid);
         }
         let jwk = self.key(header.kid.as_deref()).await?;
@@ -262,6 +264,17 @@ impl Verifier {
             .collect();
         Some(JwkSet { keys })
     }
+}
+
+/// Whether a token's header says that it must not be believed without understanding more than is understood here (`crit`, RFC 7515
+/// 4.1.11).
+fn demands_more(token: &str) -> bool {
+    let header = token.split('.').next().unwrap_or_default();
+    let header: Option<Value> = URL_SAFE_NO_PAD
+        .decode(header)
+        .ok()
+        .and_then(|header| serde_json::from_slice(&header).ok());
+    header.is_none_or(|header| header.get("crit").is_some())
 }
 
 fn find(set: &JwkSet, kid: Option<&str>) -> Option<Jwk> {

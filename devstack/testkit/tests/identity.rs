@@ -5,6 +5,8 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{DecodingKey, TokenData, Validation, decode, decode_header};
 use serde_json::{Value, json};
@@ -41,7 +43,20 @@ fn verify(issuer: &Issuer, token: &str) -> Result<Value, String> {
     validation.set_issuer(&[issuer.url()]);
     validation.validate_nbf = true;
     let key = DecodingKey::from_jwk(key).map_err(|error| error.to_string())?;
+    let token_text = token;
     let token: TokenData<Value> = decode(token, &key, &validation).map_err(|error| error.to_string())?;
+    let whole = token_text.split('.').next().unwrap_or_default();
+    let whole = URL_SAFE_NO_PAD.decode(whole).map_err(|error| error.to_string())?;
+    let whole: Value = serde_json::from_slice(&whole).map_err(|error| error.to_string())?;
+    if whole.get("crit").is_some() {
+        return Err("a header that demands more".to_owned());
+    }
+    if token.claims["org_id"]
+        .as_str()
+        .is_some_and(|id| id.contains('\0'))
+    {
+        return Err("an organization with a NUL".to_owned());
+    }
     if token.claims["iat"].as_i64() > Some(jiff::Timestamp::now().as_second() + 60) {
         return Err("issued in the future".to_owned());
     }

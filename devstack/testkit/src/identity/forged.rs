@@ -25,6 +25,8 @@ impl Issuer {
             ("signature removed", without_signature(self, claims)),
             ("no expiry", without_expiry(self, claims)),
             ("issued in the future", issued_in_the_future(self, claims)),
+            ("a header that demands more", demanding_more(self, claims)),
+            ("an organization with a NUL", with_nul(self, claims)),
         ]
     }
 }
@@ -132,4 +134,21 @@ pub fn without_expiry(issuer: &Issuer, claims: &Claims) -> String {
 pub fn issued_in_the_future(issuer: &Issuer, claims: &Claims) -> String {
     let later = jiff::Timestamp::now().as_second() + 3600;
     issuer.token(&claims.clone().with("iat", json!(later)).expires_in(2 * HOUR))
+}
+
+/// Rightly signed, with an extension that whoever does not understand it has to refuse (RFC 7515 4.1.11).
+pub fn demanding_more(issuer: &Issuer, claims: &Claims) -> String {
+    let kid = keys::id(Algorithm::RS256, issuer.generation());
+    let header = json!({ "alg": "RS256", "typ": "JWT", "kid": kid, "crit": ["exp"], "exp": 1 });
+    keys::sign_under(&header, issuer.generation(), &claims.document(&issuer.url()))
+}
+
+/// Rightly signed, for an organization that no database can hold.
+pub fn with_nul(issuer: &Issuer, claims: &Claims) -> String {
+    issuer.token(
+        &claims
+            .clone()
+            .with("org_id", json!("org_\u{0}"))
+            .with("o", json!(null)),
+    )
 }

@@ -61,6 +61,14 @@ pub(super) fn sign(algorithm: Algorithm, generation: u64, kid: &str, claims: &Va
     jsonwebtoken::encode(&header, claims, &key).expect("the fixture keys can sign")
 }
 
+/// A token rightly signed with RS256, with any header.
+pub(super) fn sign_under(header: &Value, generation: u64, claims: &Value) -> String {
+    let key = EncodingKey::from_rsa_der(&der(fixture(Algorithm::RS256, generation).0));
+    let unsigned = unsigned(header, claims);
+    let signature = jsonwebtoken::crypto::sign(unsigned.as_bytes(), &key, Algorithm::RS256);
+    format!("{unsigned}.{}", signature.expect("the fixture keys can sign"))
+}
+
 /// The first two parts of a token, with any header.
 pub(super) fn unsigned(header: &Value, claims: &Value) -> String {
     format!("{}.{}", encode(header.to_string()), encode(claims.to_string()))

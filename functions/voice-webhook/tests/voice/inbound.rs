@@ -125,6 +125,24 @@ async fn outside_business_hours_voicemail_answers() {
             MONDAY,
             true,
         ),
+        (
+            r#"'{"Monday": [["09:00", "17:00"]]}'"#,
+            "America/Chicago",
+            MONDAY,
+            true,
+        ),
+        (
+            r#"'{"Monday": [["10:00", "17:00"]]}'"#,
+            "America/Chicago",
+            MONDAY,
+            false,
+        ),
+        (
+            r#"'{"Tuesday": [["09:00", "17:00"]]}'"#,
+            "America/Chicago",
+            MONDAY,
+            false,
+        ),
         // past midnight: the span belongs to the day on which it begins
         (
             r#"'{"mon": [["22:00", "06:00"]]}'"#,
