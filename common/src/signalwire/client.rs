@@ -1,7 +1,7 @@
 //! One client: URL, authentication, limits, status to error.
 
 use super::leave::Over;
-use super::{Error, space_url};
+use super::{Error, json, space_url};
 use crate::config::{ConfigError, Settings};
 use crate::metrics::{self, Metric};
 use secrecy::{ExposeSecret, SecretString};
@@ -73,8 +73,7 @@ impl Client {
         seconds_max: u64,
     ) -> Result<T, Error> {
         let body = self.send_for_bytes(request, seconds_max).await?;
-        serde_json::from_slice(&body)
-            .map_err(|_| Error::OutcomeUnknown("it is not the documented JSON".to_owned()))
+        json::read(&body).map_err(|_| Error::OutcomeUnknown("it is not the documented JSON".to_owned()))
     }
 
     /// Sends a request and reads its answer, whatever it holds.

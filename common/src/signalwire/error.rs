@@ -1,5 +1,6 @@
 //! How a request to the carrier can fail, by who has to act.
 
+use super::json;
 use serde_json::Value;
 
 /// A failed request.
@@ -65,7 +66,7 @@ impl Error {
             500.. => return Self::OutcomeUnknown(format!("status {status}")),
             _ => {}
         }
-        let value: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
+        let value: Value = json::read(body).unwrap_or(Value::Null);
         let item = [&value["errors"][0], &value[0], &value]
             .into_iter()
             .find(|item| !item.is_null())
@@ -139,6 +140,11 @@ mod tests {
         assert_eq!(
             refused(r#"{"error":"Unauthorized"}"#),
             (String::new(), "Unauthorized".into())
+        );
+        assert_eq!(
+            refused(r#"{"code":"1\u0000","message":"a\u0000b"}"#),
+            ("1\u{fffd}".into(), "a\u{fffd}b".into()),
+            "a text that Postgres takes"
         );
         for garbage in ["", "<html>", "{", "[]", "null", "3"] {
             let _ = refused(garbage);

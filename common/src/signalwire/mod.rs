@@ -5,6 +5,7 @@ mod campaigns;
 mod client;
 mod error;
 mod forget;
+mod json;
 mod leave;
 mod messages;
 mod phone_numbers;
