@@ -4,6 +4,8 @@ mod calls;
 mod campaigns;
 mod client;
 mod error;
+#[cfg(test)]
+mod fake;
 mod forget;
 mod json;
 mod leave;

@@ -1,9 +1,18 @@
 //! Searching, buying, configuring and releasing numbers (FACTS 2 and 3).
 
-use super::{Client, Error, segment};
+use super::{Client, Error, records, segment};
+use crate::domain::PhoneNumber;
 use crate::webhook::urls::AppUrl;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Numbers are asked for by a filter that leaves one; where it does not filter, a project has some thousands (FACTS 1).
+const PAGES_MAX: usize = 100;
+
+/// For all of these pages together: a purchase waits for them, and the function that buys ends at 90 s.
+const PAGES_TIME_MAX: Duration = Duration::from_secs(25);
 
 /// Where to look. Everything is optional beside the country.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,7 +51,7 @@ pub struct AvailableNumber {
     #[serde(default)]
     pub rate_center: Option<String>,
     /// Keys in either case: `voice`, `SMS`, `MMS` (FACTS 2).
-    #[serde(default)]
+    #[serde(default, deserialize_with = "capabilities")]
     pub capabilities: BTreeMap<String, bool>,
 }
 
@@ -68,7 +77,7 @@ pub struct OwnedNumber {
     /// As given at the purchase.
     pub friendly_name: Option<String>,
     /// What it can do.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "capabilities")]
     pub capabilities: BTreeMap<String, bool>,
 }
 
@@ -85,12 +94,62 @@ pub struct Purchase<'a> {
 
 #[derive(Deserialize)]
 struct Available {
-    available_phone_numbers: Vec<AvailableNumber>,
+    available_phone_numbers: Vec<Value>,
 }
 
 #[derive(Deserialize)]
 struct Owned {
-    incoming_phone_numbers: Vec<OwnedNumber>,
+    incoming_phone_numbers: Vec<Value>,
+    next_page_uri: Option<String>,
+}
+
+impl Owned {
+    /// The row of a number, if the page has it. A row of another number may look as it likes; one of which it cannot be said
+    /// whose it is, or which is the wanted one and cannot be read, is an error: "not there" would mean "to be bought".
+    fn find(self, phone_number: &str) -> Result<Option<OwnedNumber>, Error> {
+        let unreadable = || Error::OutcomeUnknown("a number of ours in its list cannot be read".to_owned());
+        let number_of = |row: &Value| row["phone_number"].as_str().map(str::to_owned);
+        let mut is_whole = true;
+        for row in self.incoming_phone_numbers {
+            match number_of(&row) {
+                Some(number) if number == phone_number => {
+                    return serde_json::from_value(row).map(Some).map_err(|_| unreadable());
+                }
+                Some(_) => {}
+                None => is_whole = false,
+            }
+        }
+        if is_whole { Ok(None) } else { Err(unreadable()) }
+    }
+}
+
+/// What a number can do, as far as it is said by true and false; anything else says nothing.
+fn capabilities<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, bool>, D::Error> {
+    let Value::Object(said) = Value::deserialize(from)? else {
+        return Ok(BTreeMap::new());
+    };
+    let known = said
+        .into_iter()
+        .filter_map(|(name, on)| Some((name, on.as_bool()?)));
+    Ok(known.collect())
+}
+
+/// The rows that are numbers for sale. One that cannot be read, or names no number, costs the others nothing.
+fn for_sale(rows: Vec<Value>) -> Vec<AvailableNumber> {
+    let rows_count = rows.len();
+    let numbers: Vec<AvailableNumber> = rows
+        .into_iter()
+        .filter_map(|row| serde_json::from_value(row).ok())
+        .filter(|number: &AvailableNumber| number.phone_number.parse::<PhoneNumber>().is_ok())
+        .collect();
+    if numbers.len() < rows_count {
+        let count = rows_count - numbers.len();
+        tracing::warn!(
+            count,
+            "SignalWire: numbers for sale that cannot be read are left out"
+        );
+    }
+    numbers
 }
 
 impl Client {
@@ -106,11 +165,7 @@ impl Client {
             .http()
             .get(self.compat(&format!("AvailablePhoneNumbers/{}/Local", search.country)))
             .query(&query);
-        match self.send::<Available>(request, 10).await {
-            Ok(answer) => Ok(answer.available_phone_numbers),
-            Err(Error::NotFound) => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
+        self.available(request).await
     }
 
     /// Local numbers that can be bought, as a person looks for them.
@@ -127,28 +182,49 @@ impl Client {
             .http()
             .get(self.compat(&format!("AvailablePhoneNumbers/{}/Local", browse.country)))
             .query(&query);
+        self.available(request).await
+    }
+
+    async fn available(&self, request: reqwest::RequestBuilder) -> Result<Vec<AvailableNumber>, Error> {
         match self.send::<Available>(request, 10).await {
-            Ok(answer) => Ok(answer.available_phone_numbers),
+            Ok(answer) => Ok(for_sale(answer.available_phone_numbers)),
             Err(Error::NotFound) => Ok(Vec::new()),
             Err(error) => Err(error),
         }
     }
 
-    /// Our numbers that match: at most one for a whole number.
+    /// A number in the list of ours. `None` only after the whole list was read: the filter is a pattern, and need not filter.
     ///
     /// # Errors
-    /// See [`Error`].
+    /// See [`Error`]; [`Error::OutcomeUnknown`] also when the list has no end, or may have the number and cannot be read.
     pub async fn find_owned_number(&self, phone_number: &str) -> Result<Option<OwnedNumber>, Error> {
-        let request = self
+        tokio::time::timeout(PAGES_TIME_MAX, self.seek_owned_number(phone_number))
+            .await
+            .unwrap_or_else(|_| Err(Error::OutcomeUnknown("timeout".to_owned())))
+    }
+
+    async fn seek_owned_number(&self, phone_number: &str) -> Result<Option<OwnedNumber>, Error> {
+        let mut request = self
             .http()
             .get(self.compat("IncomingPhoneNumbers"))
-            .query(&[("PhoneNumber", phone_number), ("PageSize", "50")]);
-        let answer: Owned = self.send(request, 10).await?;
-        // the filter is a pattern
-        Ok(answer
-            .incoming_phone_numbers
-            .into_iter()
-            .find(|number| number.phone_number == phone_number))
+            .query(&[("PhoneNumber", phone_number), ("PageSize", records::PAGE_SIZE)]);
+        let mut unreadable = None;
+        for _ in 0..PAGES_MAX {
+            let page: Owned = self.send(request, 10).await?;
+            let next = page.next_page_uri.clone().filter(|uri| !uri.is_empty());
+            match page.find(phone_number) {
+                Ok(Some(found)) => return Ok(Some(found)),
+                Ok(None) => {}
+                Err(error) => unreadable = Some(error), // it may still be on a later page
+            }
+            match next {
+                Some(uri) => request = self.http().get(self.follow(&uri)?),
+                None => return unreadable.map_or(Ok(None), Err),
+            }
+        }
+        Err(Error::OutcomeUnknown(
+            "the list of our numbers has no end".to_owned(),
+        ))
     }
 
     /// Buys a number.
@@ -221,7 +297,9 @@ pub(super) fn webhooks(urls: &AppUrl) -> [(&'static str, String); 10] {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fake;
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn capabilities_in_either_case() {
@@ -232,5 +310,139 @@ mod tests {
         assert!(!number(r#"{"voice": true, "SMS": false, "MMS": true}"#).has_voice_and_sms());
         assert!(!number(r#"{"voice": false, "sms": true}"#).has_voice_and_sms());
         assert!(!number("{}").has_voice_and_sms());
+        for unknown in [
+            "null",
+            r#"["voice", "sms"]"#,
+            r#"{"voice": "true", "sms": null}"#,
+            "7",
+        ] {
+            assert!(!number(unknown).has_voice_and_sms(), "{unknown}");
+        }
+    }
+
+    /// A carrier with 120 numbers, which answers 50 of them whatever is asked; the wanted one is the 110th.
+    #[tokio::test]
+    async fn a_number_on_a_later_page_is_ours() {
+        let client = fake::client(|_, path| {
+            let page: usize = path
+                .split_once("Page=")
+                .map_or(0, |(_, page)| page.parse().unwrap());
+            let rows: Vec<Value> = (0..120)
+                .skip(50 * page)
+                .take(50)
+                .map(|at| json!({ "sid": format!("s{at}"), "phone_number": format!("+14055550{at:03}") }))
+                .collect();
+            let next = (page < 2).then(|| {
+                format!(
+                    "/api/laml/2010-04-01/Accounts/p/IncomingPhoneNumbers?Page={}",
+                    page + 1
+                )
+            });
+            (
+                200,
+                json!({ "incoming_phone_numbers": rows, "next_page_uri": next }).to_string(),
+            )
+        });
+        let found = client.find_owned_number("+14055550109").await.unwrap();
+        assert_eq!(found.unwrap().sid, "s109");
+        assert!(client.find_owned_number("+14055550120").await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_list_without_an_end_does_not_mean_that_the_number_is_not_there() {
+        let client = fake::client(|_, _| {
+            (
+                200,
+                json!({ "incoming_phone_numbers": [], "next_page_uri": "/again" }).to_string(),
+            )
+        });
+        let answer = client.find_owned_number("+14055550109").await;
+        assert!(matches!(answer, Err(Error::OutcomeUnknown(_))), "{answer:?}");
+    }
+
+    #[tokio::test]
+    async fn a_nul_in_an_answer_is_replaced() {
+        let urls: AppUrl = "https://app.example".parse().unwrap();
+        let purchase = Purchase {
+            phone_number: "+14055550100",
+            friendly_name: "A",
+            urls: &urls,
+        };
+        let client = fake::client(|method, _| match method {
+            "GET" => (400, r#"{"code":1,"message":"a\u0000b"}"#.to_owned()),
+            _ => (
+                201,
+                r#"{"sid":"s\u0000","phone_number":"+14055550100","friendly_name":"\u0000"}"#.to_owned(),
+            ),
+        });
+        let bought = client.buy_number(&purchase).await.unwrap();
+        assert_eq!(
+            (bought.sid.as_str(), bought.friendly_name.as_deref()),
+            ("s\u{fffd}", Some("\u{fffd}"))
+        );
+        let refused = client.find_owned_number("+14055550100").await.unwrap_err();
+        assert_eq!(refused.told(), "SignalWire refused: 1 a\u{fffd}b (400)");
+    }
+
+    #[test]
+    fn odd_rows_cost_the_good_ones_nothing() {
+        let good = json!({ "phone_number": "+14055550100", "capabilities": { "voice": true, "SMS": true } });
+        let mut rows = vec![
+            json!(null),
+            json!("+14055550101"),
+            json!({ "phone_number": null }),
+            json!({ "phone_number": 14_055_550_102_u64 }),
+            json!({ "phone_number": "+14055550103", "region": 405 }),
+        ];
+        for number in [
+            "+1405",
+            "",
+            "4055550104",
+            "+1405555010a",
+            "+0405555010",
+            "+1405\u{fffd}5550105",
+        ] {
+            rows.push(json!({ "phone_number": number, "capabilities": { "voice": true, "SMS": true } }));
+        }
+        rows.push(good);
+        let found = for_sale(rows);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].phone_number, "+14055550100");
+    }
+
+    #[test]
+    fn an_odd_row_does_not_hide_ours() {
+        const OURS: &str = "+14055550100";
+        let find = |rows: Value| {
+            let page: Owned = serde_json::from_value(json!({ "incoming_phone_numbers": rows })).unwrap();
+            page.find(OURS)
+        };
+        let ours = |capabilities: Value| json!({ "sid": "s", "phone_number": OURS, "friendly_name": "A", "capabilities": capabilities });
+        let other = json!({ "phone_number": "+14055550199", "friendly_name": [], "capabilities": 1 });
+        for capabilities in [
+            json!(null),
+            json!([]),
+            json!("all"),
+            json!({ "sms": null, "voice": true }),
+        ] {
+            let found = find(json!([other, null, ours(capabilities)])).unwrap().unwrap();
+            assert_eq!(
+                (found.sid.as_str(), found.friendly_name.as_deref()),
+                ("s", Some("A"))
+            );
+        }
+        assert!(find(json!([other])).unwrap().is_none());
+        for unsure in [
+            json!([other, null]),
+            json!([{ "sid": "s" }]),
+            json!([{ "phone_number": OURS }]),
+            json!([{ "sid": null, "phone_number": OURS }]),
+            json!([{ "sid": "s", "phone_number": OURS, "friendly_name": 7 }]),
+        ] {
+            assert!(
+                matches!(find(unsure.clone()), Err(Error::OutcomeUnknown(_))),
+                "{unsure}"
+            );
+        }
     }
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 /// The most that the carrier gives on a page.
-const PAGE_SIZE: &str = "1000";
+pub(super) const PAGE_SIZE: &str = "1000";
 
 /// A message as the carrier has it. Numbers come as numbers or as texts (FACTS 4).
 #[derive(Debug, Clone, Deserialize)]
