@@ -152,10 +152,7 @@ impl Client {
 fn count(error: &Error) {
     match error {
         Error::Unauthorized { .. } => metrics::count(Metric::CarrierCredentialsRefused),
-        // no API tells the balance; these are its end (FACTS 1)
-        Error::Refused { code, .. } if matches!(code.as_str(), "4001" | "30002" | "insufficient_balance") => {
-            metrics::count(Metric::CarrierBalanceExhausted);
-        }
+        error if error.is_for_want_of_balance() => metrics::count(Metric::CarrierBalanceExhausted),
         Error::OutcomeUnknown(_) => metrics::count(Metric::CarrierUnavailable),
         _ => {}
     }

@@ -96,6 +96,11 @@ impl Error {
         }
     }
 
+    /// Whether the account has no money left. No API tells the balance; these are its end (FACTS 1).
+    pub fn is_for_want_of_balance(&self) -> bool {
+        matches!(self, Self::Refused { code, .. } if matches!(code.as_str(), "4001" | "30002" | "insufficient_balance"))
+    }
+
     /// The carrier's code, when it refused with one.
     pub fn code(&self) -> Option<&str> {
         match self {

@@ -10,5 +10,6 @@ pub mod naming;
 pub mod order;
 pub mod release;
 mod search;
+mod shelf;
 
 pub use handler::{App, Parts};

@@ -3,7 +3,8 @@
 //! 1. The order is leased: nobody else works on it.
 //! 2. If an earlier try chose a number, it may have bought it: the carrier's list is read before anything else.
 //! 3. Otherwise it searches, and puts the number that it chose on record.
-//! 4. It asks for the purchase of just that number. Whatever comes back but a clear yes, the list decides.
+//! 4. It asks for the purchase of just that number. Whatever comes back but a clear yes, the list decides. A number that is gone
+//!    is followed by the next one, in this try or, behind the number that stands on the order, in a later one.
 //! 5. The number is recorded together with the order's next state, and put into the campaign.
 //!
 //! A number can be bought only once, and an order asks for another one only when the carrier has refused the first and does not
@@ -11,7 +12,7 @@
 
 use crate::handler::Parts;
 use crate::naming::{belongs_to, friendly_name};
-use crate::search;
+use crate::shelf::Shelf;
 use common::metrics::{self, Metric};
 use common::signalwire::{Error as Carrier, OwnedNumber, Purchase};
 use common::store::{self, Chosen, Configured, Order};
@@ -24,8 +25,11 @@ const LEASE_SECONDS: f64 = 120.0;
 /// A purchase that is asked for later than this into the lease might arrive after it has ended, when somebody else buys.
 const PURCHASE_BEGINS_MAX: Duration = Duration::from_secs(90);
 
-/// How many refused numbers one try puts up with.
-const REFUSALS_MAX: usize = 8;
+/// So long one try asks for one number after the other. What it began last, which may take a purchase and a reading of the list,
+/// has to end before the function does.
+const SHOPPING_MAX: Duration = Duration::from_secs(40);
+
+pub(crate) const NO_BALANCE: &str = "the SignalWire account has no balance: top it up, then retry this order";
 
 /// After so many tries a person is asked.
 const ATTEMPTS_MAX: i32 = 12;
@@ -46,16 +50,27 @@ pub enum Progress {
 }
 
 /// Why a try stops short.
-enum Stop {
+pub(crate) enum Stop {
     Store(store::Error),
     Overtaken,
     Later {
         reason: String,
         seconds: Option<u32>,
-        forget_number: bool,
+        number: Number,
     },
     Person(String),
     Credentials,
+}
+
+/// What becomes of the number on an order that is tried again later.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Number {
+    /// It may have been bought.
+    Open,
+    /// It was not bought.
+    Refused,
+    /// It was not bought, and marks how far the search came: the next try begins behind it.
+    Mark,
 }
 
 impl From<store::Error> for Stop {
@@ -83,23 +98,26 @@ pub async fn run(parts: &Parts, id: Uuid, last_credentials: bool) -> Result<Prog
         }
         Err(Stop::Store(error)) => Err(error),
         Err(Stop::Overtaken) => Ok(Progress::NotOurs),
-        Err(Stop::Later { reason, .. }) if order.attempts >= ATTEMPTS_MAX => {
-            give_up(
-                parts,
-                &order,
-                &format!("{reason}; {ATTEMPTS_MAX} tries failed. Retry the order once the cause is gone"),
-            )
-            .await
+        Err(Stop::Later { reason, number, .. }) if order.attempts >= ATTEMPTS_MAX => {
+            let reason =
+                format!("{reason}; {ATTEMPTS_MAX} tries failed. Retry the order once the cause is gone");
+            give_up(parts, &order, &reason, number != Number::Open).await
         }
         Err(Stop::Later {
             reason,
             seconds,
-            forget_number,
+            number,
         }) => {
             let wait = seconds.map_or_else(|| backoff(order.attempts), f64::from);
             parts
                 .store
-                .save_order(&order, "retrying", Some(&reason), Some(wait), forget_number)
+                .save_order(
+                    &order,
+                    "retrying",
+                    Some(&reason),
+                    Some(wait),
+                    number == Number::Refused,
+                )
                 .await?;
             metrics::count(Metric::ProvisioningFailures);
             tracing::warn!(
@@ -109,7 +127,7 @@ pub async fn run(parts: &Parts, id: Uuid, last_credentials: bool) -> Result<Prog
             );
             Ok(Progress::Retrying)
         }
-        Err(Stop::Person(reason)) => give_up(parts, &order, &reason).await,
+        Err(Stop::Person(reason)) => give_up(parts, &order, &reason, false).await,
         Err(Stop::Credentials) if !last_credentials => {
             parts
                 .store
@@ -126,15 +144,20 @@ pub async fn run(parts: &Parts, id: Uuid, last_credentials: bool) -> Result<Prog
         Err(Stop::Credentials) => {
             let reason = "SignalWire refuses SIGNALWIRE_PROJECT_ID and SIGNALWIRE_TOKEN, or the token lacks the numbers scope: \
                           put working ones into the secret, then retry this order";
-            give_up(parts, &order, reason).await
+            give_up(parts, &order, reason, false).await
         }
     }
 }
 
-async fn give_up(parts: &Parts, order: &Order, reason: &str) -> Result<Progress, store::Error> {
+async fn give_up(
+    parts: &Parts,
+    order: &Order,
+    reason: &str,
+    forget_number: bool,
+) -> Result<Progress, store::Error> {
     parts
         .store
-        .save_order(order, "needs_attention", Some(reason), None, false)
+        .save_order(order, "needs_attention", Some(reason), None, forget_number)
         .await?;
     metrics::count(Metric::ProvisioningFailures);
     tracing::error!(workspace.id = %order.workspace_id, order.id = %order.id, reason = common::telemetry::masked(reason), "Failed to provision phone number");
@@ -216,7 +239,7 @@ async fn take_spare(parts: &Parts, order: &Order, prefix: &str) -> Result<Option
         Ok(_) => Err(Stop::Later {
             reason: "taking a spare number: the answer was about another number".to_owned(),
             seconds: None,
-            forget_number: true,
+            number: Number::Refused,
         }),
         Err(error) => Err(later(&error, "taking a spare number")),
     }
@@ -233,45 +256,30 @@ async fn search_and_buy(parts: &Parts, order: &Order, code: &str) -> Result<Owne
     if let Some(wanted) = &order.wanted_number {
         return buy_wanted(parts, order, wanted).await;
     }
-    let mut refused: Vec<String> = order.phone_number.iter().cloned().collect();
-    let plan = search::plan(code);
-    for step in &plan {
-        let found = parts
-            .carrier
-            .search_numbers(step)
-            .await
-            .map_err(|error| later(&error, "the search for a number"))?;
-        for candidate in search::candidates(step, found) {
-            if refused.contains(&candidate) {
-                continue;
-            }
-            match parts.store.choose_number(order, &candidate).await? {
-                Chosen::Elsewhere => continue,
-                Chosen::Overtaken => return Err(Stop::Overtaken),
-                Chosen::Ours => {}
-            }
-            if let Some(owned) = buy(parts, order, &candidate).await? {
-                return Ok(owned);
-            }
-            refused.push(candidate);
-            if refused.len() > REFUSALS_MAX {
-                return Err(Stop::Later {
-                    reason: format!("SignalWire refused {REFUSALS_MAX} numbers in a row"),
-                    seconds: None,
-                    forget_number: true,
-                });
-            }
+    let mut shelf = Shelf::new(code, order.phone_number.as_deref());
+    while let Some(candidate) = shelf.next(&parts.carrier).await? {
+        match parts.store.choose_number(order, &candidate).await? {
+            Chosen::Elsewhere => continue,
+            Chosen::Overtaken => return Err(Stop::Overtaken),
+            Chosen::Ours => {}
+        }
+        if let Some(owned) = buy(parts, order, &candidate).await? {
+            return Ok(owned);
+        }
+        if order.leased_at.elapsed() > SHOPPING_MAX {
+            return Err(Stop::Later {
+                reason: "SignalWire refused one number after the other; the next try goes on behind them"
+                    .to_owned(),
+                seconds: None,
+                number: Number::Mark,
+            });
         }
     }
-    let country = plan.first().map_or("US", |step| step.country);
     parts
         .store
         .save_order(order, "searching", None, None, true)
         .await?;
-    Err(Stop::Person(format!(
-        "no number with voice and SMS is for sale in area code {code}, its region or anywhere in {country}; \
-         set another preferred_area_code, or retry this order later"
-    )))
+    Err(Stop::Person(shelf.why_empty()))
 }
 
 /// Just this number: when it cannot be had a person chooses another one.
@@ -316,7 +324,7 @@ async fn buy(parts: &Parts, order: &Order, number: &str) -> Result<Option<OwnedN
         return Err(Stop::Later {
             reason: "the carrier took too long to find a number".to_owned(),
             seconds: None,
-            forget_number: false,
+            number: Number::Open,
         });
     }
     let name = friendly_name(&order.workspace_name, order.id);
@@ -327,16 +335,12 @@ async fn buy(parts: &Parts, order: &Order, number: &str) -> Result<Option<OwnedN
     };
     match parts.carrier.buy_number(&purchase).await {
         Ok(owned) if owned.phone_number == number => Ok(Some(owned)),
-        Err(Carrier::Refused { code, .. })
-            if ["4001", "30002", "insufficient_balance"].contains(&code.as_str()) =>
-        {
+        Err(error @ Carrier::Refused { .. }) if error.is_for_want_of_balance() => {
             parts
                 .store
                 .save_order(order, "searching", None, None, true)
                 .await?;
-            Err(Stop::Person(
-                "the SignalWire account has no balance: top it up, then retry this order".to_owned(),
-            ))
+            Err(Stop::Person(NO_BALANCE.to_owned()))
         }
         Err(error @ (Carrier::Unauthorized { .. } | Carrier::RateLimited { .. } | Carrier::TooLate)) => {
             Err(later(&error, "the purchase"))
@@ -412,18 +416,18 @@ async fn finish(parts: &Parts, order: &Order, row: Uuid, number: &str) -> Result
     }
 }
 
-fn later(error: &Carrier, what: &str) -> Stop {
+pub(crate) fn later(error: &Carrier, what: &str) -> Stop {
     match error {
         Carrier::Unauthorized { .. } => Stop::Credentials,
         Carrier::RateLimited { retry_after_seconds } => Stop::Later {
             reason: format!("{what}: {}", error.told()),
             seconds: retry_after_seconds.map(|seconds| seconds.clamp(1, 3600)),
-            forget_number: false,
+            number: Number::Open,
         },
         _ => Stop::Later {
             reason: format!("{what}: {}", error.told()),
             seconds: None,
-            forget_number: false,
+            number: Number::Open,
         },
     }
 }

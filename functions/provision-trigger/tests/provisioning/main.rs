@@ -6,4 +6,5 @@ mod events;
 mod faults;
 mod plans;
 mod repeats;
+mod searching;
 mod support;
