@@ -222,8 +222,9 @@ begin
         select from workspace_events e where e.workspace_id = p_workspace and (
             e.event_id = p_event_id
             or p_type = 'workspace.created' and e.type = p_type and e.tier is not distinct from p_tier)) then
-        if p_ended_tier is not null and before.subscription_tier <> p_ended_tier then
-            tier := null;
+        if p_ended_tier is not null and before.subscription_tier <> p_ended_tier
+           or p_type = 'workspace.created' and tier = 'starter' and has_numbers_plan(before) then
+            tier := null; -- the plan that began since stands; queues keep no order, so a creation may come late
         end if;
         tier_time := before.tier_at;
         tenant := upsert_workspace(p_workspace, p_name, p_slug, p_owner, tier, p_area_code, p_at,

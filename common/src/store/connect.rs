@@ -68,6 +68,9 @@ impl DatabaseUrl {
         let mut config: Config = rebuilt
             .parse()
             .map_err(|_| "it cannot be read as a Postgres URL".to_owned())?;
+        if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
+            return Err("it names no host".to_owned());
+        }
         config.ssl_mode(match mode {
             Some("disable") => SslMode::Disable,
             Some("require" | "verify-ca" | "verify-full") => SslMode::Require,
@@ -167,6 +170,9 @@ mod tests {
             "postgres://u:hunter2@x/db?sslmode=maybe",
             "postgres://u:hunter2@x/db?sslrootcert=/nowhere",
             "postgres://u:hunter2@x/db?no_such_option=1",
+            "postgres://",
+            "postgres:///db",
+            "postgres://u:hunter2@/db",
         ] {
             let why = DatabaseUrl::parse(url).err().unwrap_or_else(|| panic!("{url}"));
             assert!(!why.contains("hunter2"), "{why}");

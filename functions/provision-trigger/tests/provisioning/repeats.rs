@@ -85,6 +85,27 @@ async fn what_was_applied_undoes_nothing_when_it_comes_again() {
 }
 
 #[tokio::test]
+async fn a_creation_that_comes_late_takes_no_plan_away() {
+    let shop = Shop::open(&[]).await;
+    let id = Uuid::now_v7();
+    assert!(
+        shop.put(&workspace("workspace.plan_changed", "e2", id, "pro"))
+            .await
+    );
+    for event_id in ["e1", "e1", "e0"] {
+        assert!(
+            shop.put(&workspace("workspace.created", event_id, id, "starter"))
+                .await
+        );
+        assert_eq!(
+            tier_and_status(&shop).await,
+            ("professional".into(), "active".into()),
+            "{event_id}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn an_upgrade_after_the_end_restores() {
     let shop = Shop::open(&[]).await;
     let id = Uuid::now_v7();
