@@ -266,8 +266,7 @@ impl Verifier {
     }
 }
 
-/// Whether a token's header says that it must not be believed without understanding more than is understood here (`crit`, RFC 7515
-/// 4.1.11).
+/// Whether a token's header names what must be understood before it may be believed (`crit`, RFC 7515 4.1.11): nothing is, here.
 fn demands_more(token: &str) -> bool {
     let header = token.split('.').next().unwrap_or_default();
     let header: Option<Value> = URL_SAFE_NO_PAD
