@@ -46,7 +46,6 @@ create unique index workspace_phone_numbers_live_number on workspace_phone_numbe
 create index workspace_phone_numbers_status on workspace_phone_numbers (status);
 create index workspace_phone_numbers_type on workspace_phone_numbers (number_type);
 
--- Whether a number may text in the US: it has to be in an approved 10DLC campaign. No row means that nothing is required.
 -- Whether the carrier has said that a number cannot do what a channel needs. Its names come in either case (FACTS 2).
 create function lacks_capability(n workspace_phone_numbers, p_channel text) returns boolean
 language sql immutable as $$
@@ -56,6 +55,7 @@ language sql immutable as $$
         else false end
 $$;
 
+-- Whether a number may text in the US: it has to be in an approved 10DLC campaign. No row means that nothing is required.
 create table phone_number_readiness (
     phone_number_id     uuid primary key references workspace_phone_numbers (id),
     workspace_id        uuid not null references workspaces (id),

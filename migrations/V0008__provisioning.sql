@@ -116,7 +116,8 @@ begin
     set state = 'needs_attention', reason = number_limit_reason(numbers_allowed(tenant), tenant.subscription_tier), updated_at = now()
     from (select w.id, row_number() over (order by w.number_type <> 'primary', w.created_at, w.id) as place
           from provisioning_orders w
-          where w.workspace_id = tenant.id and w.state not in ('active', 'canceled', 'needs_attention')) as waiting
+          where w.workspace_id = tenant.id and w.state not in ('active', 'canceled', 'needs_attention')
+            and w.phone_number_id is null) as waiting -- else its number is counted already
     where has_numbers_plan(tenant) and o.id = waiting.id and o.phone_number is null
       and (o.leased_until is null or o.leased_until < now())
       and waiting.place + (select count(*) from workspace_phone_numbers n

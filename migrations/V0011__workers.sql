@@ -148,8 +148,8 @@ language sql stable as $$
 $$;
 
 -- Numbers that are not in the campaign, those bought before there was one among them, and whether it was asked: an assignment takes a day
--- at most (FACTS 10), and what nothing has changed for so long is asked for again. Those first that nobody asked for, then any, so that some of which nothing
--- is heard keep no others waiting.
+-- at most (FACTS 10), and what nothing has changed for so long is asked for again. Those first that nobody asked for, then any, so that
+-- some of which nothing is heard keep no others waiting.
 -- all workspaces: a sweep
 create function pending_readiness(p_limit bigint)
 returns table (phone_number_id uuid, phone_number text, is_asked boolean)

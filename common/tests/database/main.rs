@@ -9,6 +9,7 @@ mod money;
 mod numbers;
 mod operations;
 mod outbound;
+mod plans;
 mod releases;
 mod schema;
 mod statements;

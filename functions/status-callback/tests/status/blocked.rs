@@ -3,17 +3,22 @@
 use crate::support::{CUSTOMER, Desk, NUMBER, PATH};
 use serde_json::json;
 
+/// The customer writes START.
+async fn start(desk: &Desk) {
+    let start = "select record_consent($1, $2, $3, false, 'START', 'SM2', now())";
+    desk.fixture
+        .sql
+        .execute(start, &[&desk.workspace, &NUMBER, &CUSTOMER])
+        .await
+        .expect("it is stored");
+}
+
 #[tokio::test]
 async fn a_block_that_is_reported_late_undoes_no_newer_start() {
     for code in ["30004", "21610"] {
         let desk = Desk::open().await;
         let id = desk.outbound("sms", None).await;
-        let start = "select record_consent($1, $2, $3, false, 'START', 'SM2', now())";
-        desk.fixture
-            .sql
-            .execute(start, &[&desk.workspace, &NUMBER, &CUSTOMER])
-            .await
-            .expect("it is stored");
+        start(&desk).await;
         let report = [
             ("MessageSid", "SM1"),
             ("MessageStatus", "undelivered"),
@@ -58,12 +63,7 @@ async fn who_is_blocked_at_the_carrier_counts_as_opted_out_until_they_come_back(
             assert_eq!(desk.fixture.row("opt_out_changes").await["actor"], "carrier");
         }
         // the customer's own word is newer than the message that was blocked: neither a repeat nor a late report undoes it
-        let start = "select record_consent($1, $2, $3, false, 'START', 'SM2', now())";
-        desk.fixture
-            .sql
-            .execute(start, &[&desk.workspace, &NUMBER, &CUSTOMER])
-            .await
-            .expect("it is stored");
+        start(&desk).await;
         desk.report_to(&format!("{PATH}/{id}"), "", &report).await;
         let late = [
             ("MessageSid", "SM1"),
